@@ -1,0 +1,137 @@
+package adapter
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	
+
+	"portico/adapter/store"
+	"portico/directory"
+)
+
+// People looks people up in the population and checks their passwords.
+type People interface {
+	// PersonByLogin and PersonByID answer with directory.ErrNotFound,
+	// ErrAmbiguous or ErrUnavailable.
+	PersonByLogin(ctx context.Context, login string) (*directory.Entry, error)
+	PersonByID(ctx context.Context, id directory.ID) (*directory.Entry, error)
+	SearchPeople(ctx context.Context, text string, limit int) ([]*directory.Entry, error)
+	// Authenticate checks a password by a live bind. The entry returned is the
+	// person as known after the bind; nobody (nil) is checked against an account
+	// that does not exist, so that it takes as long.
+	Authenticate(ctx context.Context, person *directory.Entry, password string) (directory.BindResult, *directory.Entry)
+	// State is the account state of a person at that moment.
+	State(ctx context.Context, person *directory.Entry, now time.Time) directory.AccountState
+}
+
+// Groups reads groups and their members.
+type Groups interface {
+	GroupByID(ctx context.Context, id directory.ID) (*directory.Entry, error)
+	SearchGroups(ctx context.Context, text string, limit int) ([]*directory.Entry, error)
+	AllGroups(ctx context.Context) ([]*directory.Entry, error)
+	GroupsOf(ctx context.Context, person directory.ID) ([]*directory.Entry, error)
+	MembersOf(ctx context.Context, group directory.ID) ([]*directory.Entry, error)
+}
+
+// Managers reads who manages whom.
+type Managers interface {
+	ManagedBy(ctx context.Context, manager directory.ID) ([]*directory.Entry, error)
+	ManagersOf(ctx context.Context, person directory.ID) ([]*directory.Entry, error)
+}
+
+// Directory is the population of all configured directories.
+type Directory interface {
+	People
+	Groups
+	Managers
+}
+
+// Config holds the choices of the configuration that the verbs depend on. The
+// zero value of a member stands for the default named beside it.
+type Config struct {
+	// LoginInterval is the least time between two full sign-ins of one person
+	// from one address, and between two wrong API keys from one address. Default
+	// 2 s; negative switches the gate off.
+	LoginInterval time.Duration
+	// FailureLimit failed password checks of one account within FailureWindow
+	// stop further checks until the window has passed. Defaults 10 and 5 min;
+	// a negative limit switches the throttle off. Keep it below the directory's own limit.
+	FailureLimit  int
+	FailureWindow time.Duration
+	// CacheSize bounds each of the caches, in entries. Default 20000.
+	CacheSize int
+}
+
+// Deps are the parts that the adapter stands on.
+type Deps struct {
+	Directory Directory
+	Store     *store.Store
+	Log       *slog.Logger
+	Now       func() time.Time // default time.Now
+}
+
+// Adapter offers the verbs. All methods may be called concurrently.
+type Adapter struct {
+	cfg   Config
+	dir   Directory
+	store *store.Store
+	log   *slog.Logger
+	now   func() time.Time
+
+	numbers *cache.Cache[directory.ID, int64]             // uid or gid; never changes
+	owners  *cache.Cache[numberKey, directory.ID]         // the way back
+	locals  *cache.Cache[int64, store.Local]                // overlay by uid
+	keys    *cache.Cache[string, store.Key]                 // by hash of the key presented
+	guesses *cache.Cache[int64, int]                        // failures by uid in the running window
+	gate    *gate                                       // the 2 s gates of this process
+}
+
+// New makes the adapter. The store and the directory stay the caller's to close.
+func New(cfg Config, deps Deps) (*Adapter, error) {
+	cfg = withDefaults(cfg)
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	a := &Adapter{cfg: cfg, dir: deps.Directory, store: deps.Store, log: deps.Log, now: deps.Now}
+	if err := a.makeCaches(); err != nil {
+		return nil, err
+	}
+	deps.Store.Watch(a.storeChanged)
+	return a, nil
+}
+
+func withDefaults(cfg Config) Config {
+	if cfg.LoginInterval == 0 {
+		cfg.LoginInterval = 2 * time.Second
+	}
+	if cfg.FailureLimit == 0 {
+		cfg.FailureLimit = 10
+	}
+	if cfg.FailureWindow <= 0 {
+		cfg.FailureWindow = 5 * time.Minute
+	}
+	if cfg.CacheSize <= 0 {
+		cfg.CacheSize = 20000
+	}
+	return cfg
+}
+
+// fromDirectory turns the errors of look-ups into kinds. what names the thing
+// that was asked for.
+func fromDirectory(err error, what string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, directory.ErrNotFound):
+		return notFound(what)
+	case errors.Is(err, directory.ErrAmbiguous):
+		return &Error{Kind: Ambiguous, Field: what, Cause: err}
+	case errors.Is(err, directory.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		return &Error{Kind: Unavailable, Cause: err, RetryAfter: 5 * time.Second}
+	default:
+		return &Error{Kind: Internal, Field: what, Cause: err}
+	}
+}

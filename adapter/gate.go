@@ -1,0 +1,47 @@
+package adapter
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+// gate refuses what comes too soon after something that it let pass. Refused
+// requests do not extend the wait. It is one process's own, and bounded: an
+// entry that is pushed out was the one unused for longest.
+type gate struct {
+	interval time.Duration
+	now      func() time.Time
+
+	mu     sync.Mutex
+	passed *lru.Cache[string, time.Time]
+}
+
+func newGate(interval time.Duration, size int, now func() time.Time) (*gate, error) {
+	passed, err := lru.New[string, time.Time](size)
+	if err != nil {
+		return nil, err
+	}
+	return &gate{interval: interval, now: now, passed: passed}, nil
+}
+
+// pass is 0 when the caller may go on, else the time to wait.
+func (g *gate) pass(parts ...string) time.Duration {
+	if g.interval < 0 {
+		return 0
+	}
+	key := strings.Join(parts, "\x00")
+	now := g.now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if last, ok := g.passed.Peek(key); ok {
+		// A clock that was set back must not lock anybody out for longer than the interval.
+		if elapsed := now.Sub(last); elapsed >= 0 && elapsed < g.interval {
+			return g.interval - elapsed
+		}
+	}
+	g.passed.Add(key, now)
+	return 0
+}

@@ -1,0 +1,175 @@
+package adapter
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"portico/directory"
+)
+
+// CheckPassword checks a password by a live bind and says whether the person
+// may come in. The order is fixed: gate, look-up, throttle, bind, overlay and
+// account state, security log. A result with OK is given only after its record
+// in the security log is durable.
+//
+// Errors: Invalid "username" or "password" when empty or not text, Throttled,
+// Unavailable (never counted as a wrong password), Internal.
+func (a *Adapter) CheckPassword(ctx context.Context, in SignIn) (*SignInResult, error) {
+	if err := checkInput(in); err != nil {
+		return nil, err
+	}
+	if in.FullSignIn {
+		if wait := a.gate.pass("login", in.Client.Address, directory.FoldName(in.Username)); wait > 0 {
+			return nil, &Error{Kind: Throttled, RetryAfter: wait}
+		}
+	}
+	entry, err := a.entry(ctx, ByUsername(in.Username))
+	switch {
+	case err == nil:
+	case KindOf(err) == NotFound || KindOf(err) == Ambiguous:
+		return a.refuseNobody(ctx, in, err)
+	default:
+		return nil, err
+	}
+	person, err := a.personOf(ctx, entry)
+	if err != nil {
+		return nil, err
+	}
+	if stopped, err := a.guessing(ctx, person.UID); err != nil {
+		return nil, err
+	} else if stopped {
+		return a.refused(ctx, in, person, entry, "too many failures")
+	}
+	result, entry := a.dir.Authenticate(ctx, entry, in.Password)
+	return a.judge(ctx, in, person, entry, result)
+}
+
+// checkInput keeps empty values away from every bind and search.
+func checkInput(in SignIn) error {
+	switch {
+	case strings.TrimSpace(in.Username) == "":
+		return invalid("username", "the user name is empty")
+	case in.Password == "":
+		return invalid("password", "the password is empty")
+	case strings.ContainsRune(in.Username, 0):
+		return invalid("username", "the user name holds a NUL character")
+	}
+	return nil
+}
+
+// refuseNobody answers for a name that nobody, or more than one person, has. It
+// spends the time of a bind, so that it looks like a wrong password.
+func (a *Adapter) refuseNobody(ctx context.Context, in SignIn, cause error) (*SignInResult, error) {
+	if KindOf(cause) == Ambiguous {
+		a.log.ErrorContext(ctx, "sign-in refused: two entries have this login name; make it unique in the directory",
+			"username", in.Username)
+	}
+	if r, _ := a.dir.Authenticate(ctx, nil, in.Password); r.Verdict == directory.VerdictUnavailable {
+		return nil, &Error{Kind: Unavailable, RetryAfter: 5 * time.Second}
+	}
+	err := a.logEvent(ctx, in.failureEvent(), 0, in.Client, in.logText("unknown user"))
+	return &SignInResult{}, err
+}
+
+func (a *Adapter) refused(ctx context.Context, in SignIn, person *Person, entry *directory.Entry, why string) (*SignInResult, error) {
+	status, err := a.statusOf(ctx, entry)
+	if err != nil {
+		return nil, err
+	}
+	err = a.logEvent(ctx, in.failureEvent(), person.UID, in.Client, in.logText(why))
+	return &SignInResult{Person: person, Status: status}, err
+}
+
+// judge turns the bind's verdict and the account's status into the outcome.
+func (a *Adapter) judge(ctx context.Context, in SignIn, person *Person, entry *directory.Entry, bind directory.BindResult) (*SignInResult, error) {
+	switch bind.Verdict {
+	case directory.VerdictUnavailable, directory.VerdictMisconfigured:
+		a.log.WarnContext(ctx, "password not checked", "verdict", bind.Verdict.String(),
+			"code", bind.Code, "detail", bind.Detail)
+		return nil, &Error{Kind: Unavailable, RetryAfter: 5 * time.Second}
+	}
+	status, err := a.statusAfter(ctx, person.UID, entry, bind)
+	if err != nil {
+		return nil, err
+	}
+	result := &SignInResult{Person: person, Status: status, PasswordRight: bind.PasswordRight}
+	switch {
+	case bind.Verdict == directory.VerdictWrong:
+		if err := a.failed(ctx, person.UID); err != nil {
+			return nil, err
+		}
+	case bind.SignedIn() && status.MaySignIn() && (!in.AppPasswordOnly || !person.HasTOTP):
+		result.OK = true
+		result.Alert = status == StatusAlert
+		if err := a.succeeded(ctx, person.UID); err != nil {
+			return nil, err
+		}
+		return result, a.logEvent(ctx, in.successEvent(), person.UID, in.Client, in.logText(""))
+	}
+	return result, a.logEvent(ctx, in.failureEvent(), person.UID, in.Client, in.logText(bind.Verdict.String()))
+}
+
+// statusAfter is the status as known after a bind: what the bind said counts
+// even if the attributes do not show it.
+func (a *Adapter) statusAfter(ctx context.Context, uid int64, entry *directory.Entry, bind directory.BindResult) (Status, error) {
+	local, err := a.local(ctx, uid)
+	if err != nil {
+		return StatusUnknown, err
+	}
+	state := a.dir.State(ctx, entry, a.now())
+	switch bind.Verdict {
+	case directory.VerdictLocked:
+		state.Locked = true
+	case directory.VerdictDisabled:
+		state.Disabled = true
+	case directory.VerdictPasswordExpired, directory.VerdictGrace:
+		state.PasswordExpired = true
+	case directory.VerdictMustChange:
+		state.MustChange = true
+	}
+	return Precedence(local.Overlay, state), nil
+}
+
+func (in SignIn) successEvent() EventType {
+	if in.FullSignIn {
+		return EventAPILoginOK
+	}
+	return EventAPIAuthOK
+}
+
+func (in SignIn) failureEvent() EventType {
+	if in.FullSignIn {
+		return EventAPILoginFailed
+	}
+	return EventAPIAuthFailed
+}
+
+// logText is the text of the security log: user name, masked key and reason.
+func (in SignIn) logText(reason string) string {
+	text := "user " + directory.FoldName(in.Username)
+	if in.Caller != nil {
+		text += ", key " + in.Caller.Masked
+	}
+	if reason != "" {
+		text += ": " + reason
+	}
+	return text
+}
+
+// guessing tells whether the account had too many failures lately.
+func (a *Adapter) guessing(ctx context.Context, uid int64) (bool, error) {
+	if a.cfg.FailureLimit < 0 {
+		return false, nil
+	}
+	n, err := a.failures(ctx, uid)
+	return n >= a.cfg.FailureLimit, err
+}
+
+func (a *Adapter) personOf(ctx context.Context, entry *directory.Entry) (*Person, error) {
+	people, err := a.people(ctx, []*directory.Entry{entry})
+	if err != nil {
+		return nil, err
+	}
+	return people[0], nil
+}

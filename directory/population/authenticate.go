@@ -1,0 +1,137 @@
+package population
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"portico/directory"
+	"portico/directory/mapping"
+)
+
+// Authenticate checks a person's password by a live bind and gives the verdict
+// with the person as known afterwards. A nil person is checked against an
+// account that does not exist, so that a miss costs what a wrong password costs.
+//
+// Where changes do not arrive as they happen, the entry is read again first:
+// its DN may belong to somebody else by now.
+func (p *Population) Authenticate(ctx context.Context, person *directory.Entry, password string) (directory.BindResult, *directory.Entry) {
+	if person == nil {
+		return p.bindNobody(ctx, password), nil
+	}
+	m := p.byName[person.ID.Directory]
+	if m == nil {
+		return directory.BindResult{Verdict: directory.VerdictUnavailable, Detail: "directory is not configured any more"}, person
+	}
+	if !m.Feed.Live() {
+		fresh, err := p.refresh(ctx, m, person.ID)
+		switch {
+		case err == nil:
+			person = fresh
+		case errors.Is(err, directory.ErrNotFound):
+			return directory.BindResult{Verdict: directory.VerdictWrong, Detail: "the entry is gone"}, person
+		default:
+			return directory.BindResult{Verdict: directory.VerdictUnavailable, Detail: err.Error()}, person
+		}
+	}
+	result := m.LDAP.Bind(ctx, person.DN, password)
+	if p.worthReading(ctx, result, person) {
+		if fresh, err := p.refresh(ctx, m, person.ID); err == nil {
+			person = fresh
+		}
+	}
+	return result, person
+}
+
+// worthReading tells whether a bind said something about the account that the
+// mirror does not know yet.
+func (p *Population) worthReading(ctx context.Context, r directory.BindResult, person *directory.Entry) bool {
+	switch r.Verdict {
+	case directory.VerdictSignedIn:
+		s := p.State(ctx, person, p.now())
+		return s.Disabled || s.Locked || s.OutsidePeriod || s.MustChange || s.PasswordExpired
+	case directory.VerdictLocked, directory.VerdictDisabled, directory.VerdictPasswordExpired, directory.VerdictMustChange:
+		return true
+	}
+	return false
+}
+
+// bindNobody binds as an account that does not exist, in the first directory.
+func (p *Population) bindNobody(ctx context.Context, password string) directory.BindResult {
+	if len(p.members) == 0 {
+		return directory.BindResult{Verdict: directory.VerdictUnavailable}
+	}
+	r := p.members[0].LDAP.Bind(ctx, p.members[0].Mapper.DummyDN(), password)
+	if r.Verdict != directory.VerdictUnavailable {
+		r = directory.BindResult{Verdict: directory.VerdictWrong, Code: r.Code}
+	}
+	return r
+}
+
+// refresh reads one entry from LDAP, past mirror and caches.
+func (p *Population) refresh(ctx context.Context, m *Member, id directory.ID) (*directory.Entry, error) {
+	req, err := m.Mapper.ByStableID(id.Stable)
+	if err != nil {
+		return nil, err
+	}
+	return p.searchOne(ctx, m, req)
+}
+
+// State is the account state of a person at that moment.
+func (p *Population) State(ctx context.Context, person *directory.Entry, now time.Time) directory.AccountState {
+	m := p.byName[person.ID.Directory]
+	if m == nil {
+		return directory.AccountState{Disabled: true}
+	}
+	return mapping.State(m.StatusRules, person, p.policy(ctx, m, person), now)
+}
+
+type policyRead struct {
+	policy directory.Policy
+	at     time.Time
+}
+
+// policy is the password policy of a person. One that was read before is used
+// on when the directory is down; none at all is the zero policy.
+func (p *Population) policy(ctx context.Context, m *Member, person *directory.Entry) directory.Policy {
+	dn := person.Signals.First("pwdpolicysubentry")
+	if dn == "" {
+		dn = m.Policy
+	}
+	if dn == "" {
+		return directory.Policy{}
+	}
+	key := m.Name + "\x00" + dn
+	known, ok := p.policies.Get(key)
+	if ok && p.now().Sub(known.at) < p.cfg.PolicyTTL {
+		return known.policy
+	}
+	answer, err, _ := p.flight.Do("policy\x00"+key, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
+		defer cancel()
+		return readPolicy(ctx, m, dn)
+	})
+	if err != nil {
+		p.log.WarnContext(ctx, "password policy cannot be read", "directory", m.Name, "dn", dn, "error", err)
+		// Asked again after the same time: a missing right must not cost a search per question.
+		p.policies.Add(key, policyRead{known.policy, p.now()})
+		return known.policy
+	}
+	p.policies.Add(key, policyRead{answer.(directory.Policy), p.now()})
+	return answer.(directory.Policy)
+}
+
+func readPolicy(ctx context.Context, m *Member, dn string) (directory.Policy, error) {
+	req := ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 1, 0, false,
+		"(objectClass=*)", nil, nil)
+	result, err := m.LDAP.Search(ctx, req)
+	if err != nil {
+		return directory.Policy{}, err
+	}
+	if len(result.Entries) != 1 {
+		return directory.Policy{}, directory.ErrNotFound
+	}
+	return mapping.Policy(result.Entries[0]), nil
+}

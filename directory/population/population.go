@@ -1,0 +1,152 @@
+// Package population joins all configured directories into one population of
+// people and groups. It is what the rest of Portico asks.
+//
+// A look-up goes through bounded caches of decoded entries, then the mirror,
+// then, on a miss by key, once to LDAP (equal look-ups are collapsed, and a
+// short-lived negative answer is remembered). Searches and relations are
+// answered by the mirror alone. Passwords are checked by live binds only.
+//
+// The first directory in the configured order that owns a login name wins,
+// unless a directory has a suffix: then its people are name@suffix.
+package population
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
+
+	"portico/directory"
+	"portico/directory/mirror"
+	"portico/internal/cache"
+)
+
+// LDAP is the connection to one directory (package client).
+type LDAP interface {
+	Search(ctx context.Context, req *ldap.SearchRequest) (*ldap.SearchResult, error)
+	Bind(ctx context.Context, dn, password string) directory.BindResult
+}
+
+// Mapper turns LDAP entries of one directory into ours (package mapping). The
+// requests it makes carry escaped values only.
+type Mapper interface {
+	Entry(e *ldap.Entry) (*directory.Entry, error)
+	PersonByUsername(name string) (*ldap.SearchRequest, error)
+	ByStableID(stable string) (*ldap.SearchRequest, error)
+	DummyDN() string
+}
+
+// Follower tells how current the mirror is for one directory (package feed).
+type Follower interface {
+	// Live is true while changes arrive as they happen.
+	Live() bool
+}
+
+// Member is one directory of the population.
+type Member struct {
+	Name        string
+	Suffix      string // without "@"; "" for none
+	StatusRules string // how account states are read, see mapping.State
+	Policy      string // DN of the default password policy; "" when unknown
+	Nested      bool   // memberships count through groups
+	LDAP        LDAP
+	Mapper      Mapper
+	Feed        Follower
+}
+
+// Config bounds the caches. Zero values stand for the defaults beside them.
+type Config struct {
+	CacheSize   int           // decoded entries of people and of groups each; 20000
+	NegativeTTL time.Duration // how long "nobody has that name" is believed; 3 s
+	PolicyTTL   time.Duration // how long a password policy is believed; 1 min
+}
+
+// Population answers for all members. Safe for concurrent use.
+type Population struct {
+	members []Member // in order of precedence
+	byName  map[string]*Member
+	mirror  *mirror.Mirror
+	cfg     Config
+	log     *slog.Logger
+	now     func() time.Time
+
+	logins   *cache.Cache[string, *directory.Entry]
+	entries  *cache.Cache[directory.ID, *directory.Entry]
+	nobody   *cache.Cache[string, time.Time] // until when to believe it
+	policies *lru.Cache[string, policyRead]
+	flight   singleflight.Group
+}
+
+// New joins the members over one mirror.
+func New(cfg Config, members []Member, m *mirror.Mirror, log *slog.Logger, now func() time.Time) (*Population, error) {
+	if cfg.CacheSize <= 0 {
+		cfg.CacheSize = 20000
+	}
+	if cfg.NegativeTTL <= 0 {
+		cfg.NegativeTTL = 3 * time.Second
+	}
+	if cfg.PolicyTTL <= 0 {
+		cfg.PolicyTTL = time.Minute
+	}
+	policies, err := lru.New[string, policyRead](256)
+	if err != nil {
+		return nil, err
+	}
+	p := &Population{
+		members: members, byName: make(map[string]*Member, len(members)), mirror: m,
+		cfg: cfg, log: log, now: now,
+		logins:   cache.New[string, *directory.Entry](cfg.CacheSize),
+		entries:  cache.New[directory.ID, *directory.Entry](cfg.CacheSize),
+		nobody:   cache.New[string, time.Time](cfg.CacheSize),
+		policies: policies,
+	}
+	for i := range members {
+		p.byName[members[i].Name] = &p.members[i]
+	}
+	m.OnChange(p.changed)
+	return p, nil
+}
+
+// changed drops what a committed change touches. A nil list means everything.
+func (p *Population) changed(changes []mirror.Change) {
+	p.nobody.Purge()
+	if changes == nil {
+		p.entries.Purge()
+		p.logins.Purge()
+		return
+	}
+	for _, c := range changes {
+		if old, ok := p.entries.Drop(c.ID); ok && old.Login != "" {
+			p.logins.Drop(old.Login)
+		}
+		if c.Login != "" {
+			p.logins.Drop(c.Login)
+		}
+	}
+}
+
+// owners are the members that may own a login name, in order of precedence,
+// with the name as that directory knows it.
+func (p *Population) owners(login string) []owner {
+	var owners []owner
+	for i := range p.members {
+		m := &p.members[i]
+		if m.Suffix == "" {
+			owners = append(owners, owner{m, login})
+			continue
+		}
+		if name, ok := strings.CutSuffix(login, "@"+directory.FoldName(m.Suffix)); ok && name != "" {
+			owners = append(owners, owner{m, name})
+		}
+	}
+	return owners
+}
+
+type owner struct {
+	*Member
+	name string
+}
