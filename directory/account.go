@@ -38,4 +38,5 @@ type Policy struct {
 	MaxAge          time.Duration // 0: passwords never expire
 	MustChange      bool          // pwdMustChange
 	GraceLimit      int
+	MaxFailures     int // failures that lock an account; 0: not known or none
 }
