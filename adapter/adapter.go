@@ -6,10 +6,9 @@ import (
 	"log/slog"
 	"time"
 
-	
-
 	"portico/adapter/store"
 	"portico/directory"
+	"portico/internal/cache"
 )
 
 // People looks people up in the population and checks their passwords.
@@ -81,12 +80,12 @@ type Adapter struct {
 	log   *slog.Logger
 	now   func() time.Time
 
-	numbers *cache.Cache[directory.ID, int64]             // uid or gid; never changes
-	owners  *cache.Cache[numberKey, directory.ID]         // the way back
-	locals  *cache.Cache[int64, store.Local]                // overlay by uid
-	keys    *cache.Cache[string, store.Key]                 // by hash of the key presented
-	guesses *cache.Cache[int64, int]                        // failures by uid in the running window
-	gate    *gate                                       // the 2 s gates of this process
+	numbers *cache.Cache[directory.ID, int64]     // uid or gid; never changes
+	owners  *cache.Cache[numberKey, directory.ID] // the way back
+	locals  *cache.Cache[int64, store.Local]      // by uid
+	keys    *cache.Cache[keyHash, store.Key]      // keys that were good
+	gate    *gate                                 // of this process
+	uses    *keyUses
 }
 
 // New makes the adapter. The store and the directory stay the caller's to close.
@@ -95,12 +94,42 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
-	a := &Adapter{cfg: cfg, dir: deps.Directory, store: deps.Store, log: deps.Log, now: deps.Now}
-	if err := a.makeCaches(); err != nil {
+	gate, err := newGate(cfg.LoginInterval, cfg.CacheSize, deps.Now)
+	if err != nil {
 		return nil, err
+	}
+	a := &Adapter{
+		cfg: cfg, dir: deps.Directory, store: deps.Store, log: deps.Log, now: deps.Now,
+		numbers: cache.New[directory.ID, int64](2 * cfg.CacheSize),
+		owners:  cache.New[numberKey, directory.ID](2 * cfg.CacheSize),
+		locals:  cache.New[int64, store.Local](cfg.CacheSize),
+		keys:    cache.New[keyHash, store.Key](1024),
+		gate:    gate,
+		uses:    newKeyUses(),
 	}
 	deps.Store.Watch(a.storeChanged)
 	return a, nil
+}
+
+// Run does the adapter's work in the background until ctx ends: it writes down
+// when keys were last used, and clears away what the store needs no more.
+func (a *Adapter) Run(ctx context.Context) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			a.writeKeyUses(last)
+			return nil
+		case <-tick.C:
+			a.writeKeyUses(ctx)
+			if err := a.store.Maintain(ctx); err != nil && ctx.Err() == nil {
+				a.log.WarnContext(ctx, "the database could not be tidied; it is tried again in a minute", "error", err)
+			}
+		}
+	}
 }
 
 func withDefaults(cfg Config) Config {

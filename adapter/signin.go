@@ -128,7 +128,7 @@ func (a *Adapter) statusAfter(ctx context.Context, uid int64, entry *directory.E
 	case directory.VerdictMustChange:
 		state.MustChange = true
 	}
-	return Precedence(local.Overlay, state), nil
+	return Precedence(local.Status, state), nil
 }
 
 func (in SignIn) successEvent() EventType {

@@ -33,12 +33,12 @@ func (a *Adapter) statusOf(ctx context.Context, entry *directory.Entry) (Status,
 	if err != nil {
 		return StatusUnknown, err
 	}
-	return Precedence(local.Overlay, a.dir.State(ctx, entry, a.now())), nil
+	return Precedence(local.Status, a.dir.State(ctx, entry, a.now())), nil
 }
 
 // Precedence joins the local overlay with the directory's account state; the
 // first that fits wins (AccountHub contract §6.3).
-func Precedence(overlay store.Overlay, state directory.AccountState) Status {
+func Precedence(overlay store.Status, state directory.AccountState) Status {
 	switch {
 	case overlay.Terminated:
 		return StatusTerminated

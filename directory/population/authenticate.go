@@ -63,7 +63,7 @@ func (p *Population) bindNobody(ctx context.Context, password string) directory.
 	if len(p.members) == 0 {
 		return directory.BindResult{Verdict: directory.VerdictUnavailable}
 	}
-	r := p.members[0].LDAP.Bind(ctx, p.members[0].Mapper.DummyDN(), password)
+	r := p.members[0].LDAP.Bind(ctx, p.members[0].NobodyDN, password)
 	if r.Verdict != directory.VerdictUnavailable {
 		r = directory.BindResult{Verdict: directory.VerdictWrong, Code: r.Code}
 	}

@@ -75,19 +75,20 @@ const lookupTimeout = 10 * time.Second
 
 func (p *Population) searchByLogin(ctx context.Context, login string) (*directory.Entry, error) {
 	var down error
-	for _, o := range p.owners(login) {
-		req, err := o.Mapper.PersonByUsername(o.name)
+	for i := range p.members {
+		m := &p.members[i]
+		req, err := m.Mapper.PersonByUsername(login)
 		if err != nil {
 			continue // not a name that this directory could hold
 		}
-		e, err := p.searchOne(ctx, o.Member, req)
+		e, err := p.searchOne(ctx, m, req)
 		switch {
 		case err == nil && e.Kind == directory.KindPerson && e.Login == login:
 			return e, nil
 		case err == nil, errors.Is(err, directory.ErrNotFound):
 		case errors.Is(err, directory.ErrAmbiguous):
 			return nil, err
-		case p.complete(ctx, o.Member):
+		case p.complete(ctx, m):
 			// Down, but read to the end before: what the mirror does not know is not there.
 			down = err
 		default:

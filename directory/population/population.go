@@ -13,7 +13,6 @@ package population
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
@@ -37,7 +36,6 @@ type Mapper interface {
 	Entry(e *ldap.Entry) (*directory.Entry, error)
 	PersonByUsername(name string) (*ldap.SearchRequest, error)
 	ByStableID(stable string) (*ldap.SearchRequest, error)
-	DummyDN() string
 }
 
 // Follower tells how current the mirror is for one directory (package feed).
@@ -49,7 +47,7 @@ type Follower interface {
 // Member is one directory of the population.
 type Member struct {
 	Name        string
-	Suffix      string // without "@"; "" for none
+	NobodyDN    string // a DN that no entry has
 	StatusRules string // how account states are read, see mapping.State
 	Policy      string // DN of the default password policy; "" when unknown
 	Nested      bool   // memberships count through groups
@@ -127,26 +125,4 @@ func (p *Population) changed(changes []mirror.Change) {
 			p.logins.Drop(c.Login)
 		}
 	}
-}
-
-// owners are the members that may own a login name, in order of precedence,
-// with the name as that directory knows it.
-func (p *Population) owners(login string) []owner {
-	var owners []owner
-	for i := range p.members {
-		m := &p.members[i]
-		if m.Suffix == "" {
-			owners = append(owners, owner{m, login})
-			continue
-		}
-		if name, ok := strings.CutSuffix(login, "@"+directory.FoldName(m.Suffix)); ok && name != "" {
-			owners = append(owners, owner{m, name})
-		}
-	}
-	return owners
-}
-
-type owner struct {
-	*Member
-	name string
 }
