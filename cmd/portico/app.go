@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"portico/adapter"
+	"portico/adapter/store"
+	"portico/configs"
+	"portico/directory/mapping"
+	"portico/directory/mirror"
+	"portico/directory/population"
+	"portico/httpapi"
+	"portico/httpapi/action"
+)
+
+// app is the running service: everything that "serve" and "demo" start.
+type app struct {
+	cfg     *configs.Config
+	log     *slog.Logger
+	store   *store.Store
+	mirror  *mirror.Mirror
+	members []*member
+	adapter *adapter.Adapter
+	server  *httpapi.Server
+	close   []func() error // in reverse order
+}
+
+// newApp opens the store and the mirror and wires the parts together. It
+// dials no directory: one that is down must not keep the service from starting.
+func newApp(ctx context.Context, cfg *configs.Config, log *slog.Logger) (_ *app, err error) {
+	a := &app{cfg: cfg, log: log}
+	defer func() {
+		if err != nil {
+			a.Close()
+		}
+	}()
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w; create it and give it to the user that runs portico, or set data_dir", err)
+	}
+	if a.store, err = openStore(ctx, cfg, log); err != nil {
+		return nil, err
+	}
+	a.onClose(a.store.Close)
+	if err := a.openDirectories(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.joinPopulation(); err != nil {
+		return nil, err
+	}
+	a.server, err = a.newServer()
+	return a, err
+}
+
+func (a *app) onClose(f func() error) { a.close = append(a.close, f) }
+
+// openStore opens the local database with the installation's secret key.
+func openStore(ctx context.Context, cfg *configs.Config, log *slog.Logger) (*store.Store, error) {
+	key, err := cfg.MasterKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, cfg.Store.URL.Reveal(), store.Options{DataDir: cfg.DataDir, Key: key, Log: log})
+}
+
+// openDirectories makes the connections and the mirror of all directories.
+func (a *app) openDirectories(ctx context.Context) error {
+	var order []mirror.Directory
+	for i := range a.cfg.Directories {
+		d := &a.cfg.Directories[i]
+		m, err := newMember(d, a.log)
+		if err != nil {
+			return err
+		}
+		a.members = append(a.members, m)
+		a.onClose(m.client.Close)
+		order = append(order, mirror.Directory{Name: d.Name, Suffix: d.Suffix})
+	}
+	var err error
+	a.mirror, err = mirror.Open(ctx, filepath.Join(a.cfg.DataDir, "mirror.db"), a.log, mirror.Options{
+		Directories: order, DNKey: mapping.DNKey, ParentKey: mapping.ParentKey,
+	})
+	if err != nil {
+		return err
+	}
+	a.onClose(a.mirror.Close)
+	return nil
+}
+
+// joinPopulation puts feeds, mirror and connections together and the adapter on top.
+func (a *app) joinPopulation() error {
+	var joined []population.Member
+	for _, m := range a.members {
+		if err := m.follow(a.mirror, a.log); err != nil {
+			return err
+		}
+		joined = append(joined, m.joined())
+	}
+	people, err := population.New(population.Config{}, joined, a.mirror, a.log, time.Now)
+	if err != nil {
+		return err
+	}
+	a.adapter, err = adapter.New(adapterConfig(a.cfg), adapter.Deps{Directory: people, Store: a.store, Log: a.log})
+	return err
+}
+
+func adapterConfig(cfg *configs.Config) adapter.Config {
+	interval := cfg.APIs.Action.LoginInterval
+	if interval == 0 {
+		interval = -1 // 0 switches it off in the configuration, and is the default in the adapter
+	}
+	return adapter.Config{LoginInterval: interval}
+}
+
+func (a *app) newServer() (*httpapi.Server, error) {
+	var dialects []httpapi.Dialect
+	if c := a.cfg.APIs.Action; c.Enabled {
+		api, err := action.New(action.Config{
+			Prefix: c.Prefix, Language: c.Language, MaxBody: int64(a.cfg.Limits.Body),
+		}, a.adapter, a.log)
+		if err != nil {
+			return nil, err
+		}
+		dialects = append(dialects, api)
+	}
+	l := a.cfg.Limits
+	return httpapi.New(httpapi.Config{
+		Listen: a.cfg.Listen, CertFile: a.cfg.TLS.CertFile, KeyFile: a.cfg.TLS.KeyFile,
+		TrustedProxies: a.cfg.TrustedProxies,
+		MaxHeader:      int(l.Header), MaxBody: int64(l.Body), MaxConnections: l.Concurrency,
+		ReadHeaderTimeout: l.ReadHeaderTimeout, ReadTimeout: l.ReadTimeout, WriteTimeout: l.WriteTimeout,
+		IdleTimeout: l.IdleTimeout, ShutdownTimeout: l.ShutdownTimeout,
+		MetricsListen: a.cfg.Metrics.Listen,
+	}, httpapi.Deps{Log: a.log, Now: time.Now, Rand: rand.Reader, Readiness: a.readiness, Dialects: dialects})
+}
+
+// readiness says for /readyz what works and what does not. A directory that is
+// down does not make the service unready once its people are known: reads go on.
+func (a *app) readiness() []httpapi.Check {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	storeCheck := httpapi.Check{Name: "store", Ready: true, Detail: a.store.Dialect()}
+	if err := a.store.Ping(ctx); err != nil {
+		storeCheck.Ready, storeCheck.Detail = false, "the local database does not answer"
+	}
+	checks := []httpapi.Check{storeCheck}
+	if err := a.mirror.Healthy(); err != nil {
+		checks = append(checks, httpapi.Check{Name: "mirror", Detail: err.Error()})
+	}
+	for _, m := range a.members {
+		checks = append(checks, m.readiness())
+	}
+	return checks
+}
+
+// Listen opens the listeners, so that the address is known before Run.
+func (a *app) Listen(ctx context.Context) error { return a.server.Listen(ctx) }
+
+// Run serves until ctx ends, then lets requests in flight finish. The feeds
+// outlive the server by that time, and the store outlives them.
+func (a *app) Run(ctx context.Context) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var work errgroup.Group
+	for _, m := range a.members {
+		work.Go(func() error { return m.feed.Run(background) })
+	}
+	work.Go(func() error { return a.adapter.Run(background) })
+	err := a.server.Run(ctx)
+	stop()
+	if failed := work.Wait(); err == nil {
+		err = failed
+	}
+	return err
+}
+
+// Close gives everything back. Safe after a failed newApp, and more than once.
+func (a *app) Close() {
+	for i := len(a.close) - 1; i >= 0; i-- {
+		if err := a.close[i](); err != nil {
+			a.log.Warn("closing", "error", err)
+		}
+	}
+	a.close = nil
+}
+
+// newLogger makes the logger that the configuration asks for.
+func newLogger(cfg *configs.Config, w *lockedWriter) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.Log.Level)); err != nil {
+		level = slog.LevelInfo
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	var inner slog.Handler = slog.NewTextHandler(w, opts)
+	if cfg.Log.Format == "json" {
+		inner = slog.NewJSONHandler(w, opts)
+	}
+	return slog.New(httpapi.LogHandler(inner))
+}
+
+// lockedWriter lets the logger and the command write to one stream.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  interface{ Write([]byte) (int, error) }
+}
+
+// Write passes one record on.
+func (l *lockedWriter) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
+}

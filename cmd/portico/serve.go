@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"portico/configs"
+	"portico/httpapi"
+)
+
+func (p *program) serveCommand() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "serve --config FILE",
+		Short: "Run the service",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := p.load(path)
+			if err != nil {
+				return err
+			}
+			return p.serve(cmd.Context(), cfg, nil)
+		},
+	}
+	configFlag(cmd, &path)
+	return cmd
+}
+
+func configFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVarP(path, "config", "c", "", "configuration file (see \"portico sample\")")
+}
+
+// load reads the configuration and says everything that is wrong with it.
+func (p *program) load(path string) (*configs.Config, error) {
+	if path == "" {
+		return nil, usageError{fmt.Errorf("name the configuration: --config FILE")}
+	}
+	cfg, err := configs.Load(path, p.environ)
+	if err != nil {
+		return nil, fmt.Errorf("the configuration cannot be used:\n%w", err)
+	}
+	for _, w := range cfg.Warnings {
+		fmt.Fprintf(p.err, "portico: warning: %v\n", w)
+	}
+	return cfg, nil
+}
+
+// serve runs the service until a signal. ready is called once it listens, with
+// the address; nil for nothing.
+func (p *program) serve(parent context.Context, cfg *configs.Config, ready func(*app) error) error {
+	log := newLogger(cfg, &lockedWriter{w: p.err})
+	ctx, stop := httpapi.UntilSignal(parent, func() { os.Exit(1) }, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	a, err := newApp(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if err := a.Listen(ctx); err != nil {
+		return err
+	}
+	log.Info("listening", "address", a.server.Addr().String(), "url", cfg.ExternalURL(), "version", version())
+	if ready != nil {
+		go func() {
+			if err := ready(a); err != nil {
+				log.Error("start", "error", err)
+				stop()
+			}
+		}()
+	}
+	return a.Run(ctx)
+}
+
+func (p *program) sampleCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "sample",
+		Short: "Print the annotated sample configuration",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := p.out.Write(configs.Sample())
+			return err
+		},
+	}
+}
