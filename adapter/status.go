@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"context"
+	"strconv"
 
 	"portico/adapter/store"
 	"portico/directory"
@@ -51,4 +52,53 @@ func Precedence(overlay store.Status, state directory.AccountState) Status {
 	default:
 		return StatusNormal
 	}
+}
+
+// StatusReport says why an account has its status.
+type StatusReport struct {
+	Status  Status
+	Reasons []directory.Reason // the directory's signals
+	Local   []string           // what was set in Portico: "terminated", "locked", "must change password", "alert"
+}
+
+// ExplainStatus computes a status and names what is behind it. Errors: NotFound
+// "user", Ambiguous, Unavailable.
+func (a *Adapter) ExplainStatus(ctx context.Context, key PersonKey) (StatusReport, error) {
+	entry, err := a.entry(ctx, key)
+	if err != nil {
+		return StatusReport{}, err
+	}
+	uids, err := a.numbersOf(ctx, personNumber, []*directory.Entry{entry})
+	if err != nil {
+		return StatusReport{}, err
+	}
+	local, err := a.local(ctx, uids[0])
+	if err != nil {
+		return StatusReport{}, err
+	}
+	state := a.dir.State(ctx, entry, a.now())
+	report := StatusReport{Status: Precedence(local.Status, state), Reasons: state.Reasons}
+	for _, flag := range []struct {
+		set  bool
+		name string
+	}{
+		{local.Terminated, "terminated"},
+		{local.Locked, "locked"},
+		{local.MustChange, "must change password"},
+		{local.Alert, "alert"},
+	} {
+		if flag.set {
+			report.Local = append(report.Local, flag.name)
+		}
+	}
+	return report, nil
+}
+
+// String gives the status in AccountHub's words; StatusUnknown is "OTHER_0".
+func (s Status) String() string {
+	names := [...]string{"OTHER_0", "NORMAL", "LOCKED_OR_DISABLED", "CHANGE_PASSWORD", "TERMINATED", "ALERT_ON_ACCESS"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return "OTHER_" + strconv.Itoa(int(s))
 }

@@ -24,20 +24,21 @@ import (
 
 // app is the running service: everything that "serve" and "demo" start.
 type app struct {
-	cfg     *configs.Config
-	log     *slog.Logger
-	store   *store.Store
-	mirror  *mirror.Mirror
-	members []*member
-	adapter *adapter.Adapter
-	server  *httpapi.Server
-	close   []func() error // in reverse order
+	cfg          *configs.Config
+	log          *slog.Logger
+	store        *store.Store
+	mirror       *mirror.Mirror
+	mirrorFolder string
+	members      []*member
+	adapter      *adapter.Adapter
+	server       *httpapi.Server
+	close        []func() error // in reverse order
 }
 
 // newApp opens the store and the mirror and wires the parts together. It
-// dials no directory: one that is down must not keep the service from starting.
-func newApp(ctx context.Context, cfg *configs.Config, log *slog.Logger) (_ *app, err error) {
-	a := &app{cfg: cfg, log: log}
+// dials no directory (the mirror lies in mirrorFolder): one that is down must not keep the service from starting.
+func newApp(ctx context.Context, cfg *configs.Config, log *slog.Logger, mirrorFolder string) (_ *app, err error) {
+	a := &app{cfg: cfg, log: log, mirrorFolder: mirrorFolder}
 	defer func() {
 		if err != nil {
 			a.Close()
@@ -85,7 +86,7 @@ func (a *app) openDirectories(ctx context.Context) error {
 		order = append(order, mirror.Directory{Name: d.Name, Suffix: d.Suffix})
 	}
 	var err error
-	a.mirror, err = mirror.Open(ctx, filepath.Join(a.cfg.DataDir, "mirror.db"), a.log, mirror.Options{
+	a.mirror, err = mirror.Open(ctx, filepath.Join(a.mirrorFolder, "mirror.db"), a.log, mirror.Options{
 		Directories: order, DNKey: mapping.DNKey, ParentKey: mapping.ParentKey,
 	})
 	if err != nil {
@@ -104,11 +105,12 @@ func (a *app) joinPopulation() error {
 		}
 		joined = append(joined, m.joined())
 	}
-	people, err := population.New(population.Config{}, joined, a.mirror, a.log, time.Now)
+	var err error
+	a.people, err = population.New(population.Config{}, joined, a.mirror, a.log, time.Now)
 	if err != nil {
 		return err
 	}
-	a.adapter, err = adapter.New(adapterConfig(a.cfg), adapter.Deps{Directory: people, Store: a.store, Log: a.log})
+	a.adapter, err = adapter.New(adapterConfig(a.cfg), adapter.Deps{Directory: a.people, Store: a.store, Log: a.log})
 	return err
 }
 

@@ -55,7 +55,7 @@ func (p *program) serve(parent context.Context, cfg *configs.Config, ready func(
 	log := newLogger(cfg, &lockedWriter{w: p.err})
 	ctx, stop := httpapi.UntilSignal(parent, func() { os.Exit(1) }, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a, err := newApp(ctx, cfg, log)
+	a, err := newApp(ctx, cfg, log, cfg.DataDir)
 	if err != nil {
 		return err
 	}

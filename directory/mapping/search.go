@@ -141,3 +141,17 @@ func anyEqual(attributes []string, value string) string {
 }
 
 func and(a, b string) string { return "(&" + a + b + ")" }
+
+// GroupsNaming finds the groups that hold a person's DN or login name directly.
+func (m *Mapper) GroupsNaming(e *directory.Entry) *ldap.SearchRequest {
+	var filter strings.Builder
+	filter.WriteString("(|")
+	for _, attribute := range m.cfg.MemberAttributes {
+		filter.WriteString("(" + attribute + "=" + ldap.EscapeFilter(e.DN) + ")")
+	}
+	for _, attribute := range m.cfg.MemberNameAttributes {
+		filter.WriteString("(" + attribute + "=" + ldap.EscapeFilter(e.Name) + ")")
+	}
+	filter.WriteString(")")
+	return m.request(m.GroupBaseDN(), ldap.ScopeWholeSubtree, and(m.groups.text, filter.String()))
+}

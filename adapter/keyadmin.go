@@ -1,0 +1,132 @@
+package adapter
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"portico/adapter/store"
+)
+
+// APINames are the APIs that a key can be made for.
+func APINames() []string {
+	return []string{"action", "integration", "usermanagement", "collaboration", "scim"}
+}
+
+// KeyRequest asks for a new API key.
+type KeyRequest struct {
+	API     string
+	Level   string        // action: see LevelNames; "" is "full"
+	Label   string        // for people, required
+	Expires time.Duration // 0: never
+	Value   string        // an existing key of another system; "": make one
+	// Lenient leaves the level unenforced: what is above it is logged, not refused.
+	Lenient bool
+	User    PersonKey // the person it stands for; zero: none
+	Org     string    // the organisation it is good for; "": none
+}
+
+// KeyInfo is an API key as lists show it. The key itself is known only to its
+// holder.
+type KeyInfo struct {
+	ID       int64      `json:"id"`
+	API      string     `json:"api"`
+	Level    string     `json:"level"`
+	Label    string     `json:"label"`
+	Enforced bool       `json:"enforced"`
+	UID      int64      `json:"uid,omitempty"`
+	Org      string     `json:"org,omitempty"`
+	Created  time.Time  `json:"created"`
+	Expires  *time.Time `json:"expires"`
+	Revoked  *time.Time `json:"revoked"`
+	LastUsed *time.Time `json:"last_used"`
+}
+
+// CreateKey makes an API key, or takes over an existing one, and gives it in
+// plain: it cannot be shown again. Errors: Invalid with the field, Conflict
+// "value", NotFound "user".
+func (a *Adapter) CreateKey(ctx context.Context, r KeyRequest) (KeyInfo, string, error) {
+	n, err := a.newKey(ctx, r)
+	if err != nil {
+		return KeyInfo{}, "", err
+	}
+	key, plain, err := a.store.CreateKey(ctx, n)
+	if err != nil {
+		return KeyInfo{}, "", fromStore(err, "value")
+	}
+	err = a.logEvent(ctx, EventKeyCreated, key.User, Client{}, "key "+maskKey(plain)+" for "+r.API+": "+r.Label)
+	return keyInfo(key), plain, err
+}
+
+func (a *Adapter) newKey(ctx context.Context, r KeyRequest) (store.NewKey, error) {
+	none := store.NewKey{}
+	if !slices.Contains(APINames(), r.API) {
+		return none, invalid("api", "%q is none of %s", r.API, strings.Join(APINames(), ", "))
+	}
+	if strings.TrimSpace(r.Label) == "" || len(r.Label) > 200 {
+		return none, invalid("label", "a label of 1 to 200 characters says who uses the key")
+	}
+	if r.Level == "" {
+		r.Level = LevelFull.String()
+	}
+	if r.API == "action" && !slices.Contains(LevelNames(), r.Level) {
+		return none, invalid("level", "%q is none of %s", r.Level, strings.Join(LevelNames(), ", "))
+	}
+	n := store.NewKey{
+		API: r.API, Level: r.Level, Label: r.Label, Enforced: !r.Lenient, Org: r.Org, Value: r.Value,
+	}
+	if r.Expires < 0 {
+		return none, invalid("expires", "the time must lie ahead")
+	}
+	if r.Expires > 0 {
+		n.Expires = a.now().Add(r.Expires)
+	}
+	if r.User != (PersonKey{}) {
+		person, err := a.Person(ctx, r.User)
+		if err != nil {
+			return none, err
+		}
+		n.User = person.UID
+	}
+	return n, nil
+}
+
+// ListKeys gives the keys of one API, or of all for "", oldest first.
+func (a *Adapter) ListKeys(ctx context.Context, api string) ([]KeyInfo, error) {
+	keys, err := a.store.ListKeys(ctx, api)
+	if err != nil {
+		return nil, fromStore(err, "key")
+	}
+	list := make([]KeyInfo, len(keys))
+	for i, k := range keys {
+		list[i] = keyInfo(k)
+	}
+	return list, nil
+}
+
+// RevokeKey ends a key at once, in every process. Error: NotFound "key".
+func (a *Adapter) RevokeKey(ctx context.Context, id int64) error {
+	key, err := a.store.Key(ctx, id)
+	if err != nil {
+		return fromStore(err, "key")
+	}
+	if err := a.store.RevokeKey(ctx, id); err != nil {
+		return fromStore(err, "key")
+	}
+	return a.logEvent(ctx, EventKeyRevoked, key.User, Client{}, "key "+key.Label+" for "+key.API)
+}
+
+func keyInfo(k store.Key) KeyInfo {
+	return KeyInfo{
+		ID: k.ID, API: k.API, Level: k.Level, Label: k.Label, Enforced: k.Enforced, UID: k.User, Org: k.Org,
+		Created: k.Created, Expires: optional(k.Expires), Revoked: optional(k.Revoked), LastUsed: optional(k.LastUsed),
+	}
+}
+
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

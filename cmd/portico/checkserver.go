@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"portico/directory"
+	"portico/directory/mapping"
+)
+
+// feedMode names the change feed that the service would use.
+func (d *directoryCheck) feedMode(context.Context) bool {
+	offered := slices.Contains(d.dse.Controls, ldap.ControlTypeSyncRequest)
+	switch mode := d.cfg.Sync.Mode; {
+	case mode == "syncrepl" && !offered:
+		d.fail(feedFix(d.dse.Vendor), "sync.mode is syncrepl, but the server does not offer it")
+	case offered && mode != "poll":
+		d.ok("changes arrive by syncrepl, as they happen")
+	case d.dse.Vendor == "OpenLDAP" || d.dse.Vendor == "389 DS":
+		d.warn(feedFix(d.dse.Vendor), "changes are polled every %s: later, and with more load than by syncrepl", d.cfg.Sync.Interval)
+	default:
+		d.ok("changes are polled every %s", d.cfg.Sync.Interval)
+	}
+	return true
+}
+
+func feedFix(vendor string) string {
+	if vendor == "389 DS" {
+		return "switch on the plug-ins \"Retro Changelog Plugin\" and \"Content Synchronization\" and restart the server"
+	}
+	return "slapd.conf: moduleload syncprov, and under the database: overlay syncprov"
+}
+
+// policy looks for the password policy that account states depend on.
+func (d *directoryCheck) policy(ctx context.Context) bool {
+	if d.preset.StatusRules != "ppolicy" {
+		return true
+	}
+	if d.cfg.PasswordPolicy == "" {
+		d.warn("password_policy: DN of the overlay's default policy (ppolicy_default)",
+			"no default password policy is named: timed locks count as locks until the entry changes, and expired passwords are seen only at sign-in")
+		return true
+	}
+	result, err := d.client.Search(ctx, ldap.NewSearchRequest(d.cfg.PasswordPolicy, ldap.ScopeBaseObject, ldap.NeverDerefAliases,
+		1, 0, false, "(objectClass=*)", nil, nil))
+	if err != nil || len(result.Entries) == 0 {
+		d.fail("correct password_policy, or let the service account read it", "the password policy %q cannot be read: %v", d.cfg.PasswordPolicy, err)
+		return true
+	}
+	p := mapping.Policy(result.Entries[0])
+	d.ok("password policy read: lockout %t for %s, passwords expire after %s", p.Lockout, p.LockoutDuration, p.MaxAge)
+	if !p.Lockout {
+		d.warn("set pwdLockout: TRUE in "+p.DN, "the policy does not lock accounts, so a disabled account (pwdAccountLockedTime) can still bind")
+	}
+	return true
+}
+
+// rights tries what the service account may read. It does not read access rules.
+func (d *directoryCheck) rights(ctx context.Context) bool {
+	result, err := d.client.Search(ctx, ldap.NewSearchRequest(d.mapper.UserBaseDN(), ldap.ScopeWholeSubtree, ldap.NeverDerefAliases,
+		0, 0, false, "(&"+d.mapper.UserFilter()+"(userPassword=*))", []string{"userPassword"}, nil))
+	readable := errors.Is(err, directory.ErrIncomplete) // more than a search may give, so there were some
+	if err == nil {
+		for _, e := range result.Entries {
+			readable = readable || len(e.GetEqualFoldRawAttributeValues("userPassword")) > 0
+		}
+	}
+	if readable {
+		d.warn("take the right to read userPassword from "+d.cfg.BindDN+"; Portico never needs it",
+			"the service account can read password hashes")
+	}
+	return true
+}
+
+// weaknesses tells of settings that are dangerous behind careless programs.
+func (d *directoryCheck) weaknesses(ctx context.Context) bool {
+	found, err := d.client.Weaknesses(ctx, d.cfg.BaseDN)
+	if err != nil {
+		d.warn("", "the server could not be asked without an account: %v", err)
+	}
+	for _, w := range found {
+		d.warn("Portico does not depend on it; other programs may", "%s", w)
+	}
+	return true
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"portico/adapter"
+)
+
+func (p *program) keyCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "key", Short: "Make, list and revoke API keys"}
+	var config string
+	cmd.PersistentFlags().StringVarP(&config, "config", "c", "", "configuration file")
+	cmd.AddCommand(p.keyCreate(&config), p.keyList(&config), p.keyRevoke(&config))
+	return cmd
+}
+
+func (p *program) keyCreate(config *string) *cobra.Command {
+	var r adapter.KeyRequest
+	var expires, user, valueFile string
+	cmd := &cobra.Command{
+		Use:   "create --api API --label TEXT",
+		Short: "Make a key and print it, once, alone on standard output",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if r.Expires, err = parseAge(expires); err != nil {
+				return usageError{err}
+			}
+			if user != "" {
+				r.User = adapter.ByUsername(user)
+			}
+			if valueFile != "" {
+				if r.Value, err = readValue(valueFile); err != nil {
+					return err
+				}
+			}
+			return p.withTool(cmd.Context(), *config, func(ctx context.Context, t *app) error {
+				info, plain, err := t.adapter.CreateKey(ctx, r)
+				if err != nil {
+					return keyError(err)
+				}
+				fmt.Fprintf(p.err, "key %d for %s made; it is shown only now\n", info.ID, info.API)
+				_, err = fmt.Fprintln(p.out, plain)
+				return err
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&r.API, "api", "", "the one API that the key is good for: "+strings.Join(adapter.APINames(), ", "))
+	f.StringVar(&r.Label, "label", "", "who uses the key")
+	f.StringVar(&r.Level, "level", "", "what it may do; action: "+strings.Join(adapter.LevelNames(), ", ")+" (default full)")
+	f.StringVar(&expires, "expires", "", "how long it lives, such as 90d or 12h (default for ever)")
+	f.StringVar(&user, "user", "", "user name of the person that the key stands for (usermanagement)")
+	f.StringVar(&r.Org, "org", "", "organisation that the key is good for (collaboration)")
+	f.StringVar(&r.Value, "value", "", "take over this existing key; other users of the machine can see it, better use --value-file")
+	f.StringVar(&valueFile, "value-file", "", "take over the existing key in this file; - is standard input")
+	f.BoolVar(&r.Lenient, "lenient", false, "log what is above the key's level instead of refusing it (for keys of old clients)")
+	return cmd
+}
+
+// readValue reads one key from a file or standard input.
+func readValue(path string) (string, error) {
+	in := io.Reader(os.Stdin)
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return "", err
+		}
+		defer f.Close() //nolint:errcheck // only read
+		in = f
+	}
+	b, err := io.ReadAll(io.LimitReader(in, 4096))
+	return strings.TrimRight(string(b), "\r\n"), err
+}
+
+func (p *program) keyList(config *string) *cobra.Command {
+	var api string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List keys, without the keys themselves",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.withTool(cmd.Context(), *config, func(ctx context.Context, t *app) error {
+				keys, err := t.adapter.ListKeys(ctx, api)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return writeJSON(p.out, keys)
+				}
+				rows := [][]string{{"ID", "API", "LEVEL", "STATE", "LAST USED", "LABEL"}}
+				for _, k := range keys {
+					rows = append(rows, []string{
+						strconv.FormatInt(k.ID, 10), k.API, k.Level, keyState(k, time.Now()), when(k.LastUsed), k.Label,
+					})
+				}
+				return writeTable(p.out, rows)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&api, "api", "", "only keys of this API")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func keyState(k adapter.KeyInfo, now time.Time) string {
+	switch {
+	case k.Revoked != nil:
+		return "revoked"
+	case k.Expires != nil && !now.Before(*k.Expires):
+		return "expired"
+	case k.Expires != nil:
+		return "until " + k.Expires.Format(time.DateOnly)
+	default:
+		return "valid"
+	}
+}
+
+func when(t *time.Time) string {
+	if t == nil {
+		return "never"
+	}
+	return t.Local().Format(time.DateTime)
+}
+
+func (p *program) keyRevoke(config *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "revoke ID",
+		Short: "End a key at once",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := strconv.ParseInt(args[0], 10, 64)
+			if err != nil {
+				return usageError{fmt.Errorf("%q is not the number of a key; see \"portico key list\"", args[0])}
+			}
+			return p.withTool(cmd.Context(), *config, func(ctx context.Context, t *app) error {
+				if err := t.adapter.RevokeKey(ctx, id); err != nil {
+					return keyError(err)
+				}
+				fmt.Fprintf(p.err, "key %d is revoked\n", id)
+				return nil
+			})
+		},
+	}
+}
+
+// keyError says what a failed command can do about it.
+func keyError(err error) error {
+	switch adapter.KindOf(err) {
+	case adapter.NotFound:
+		return fmt.Errorf("%w; see \"portico key list\"", err)
+	case adapter.Conflict:
+		return fmt.Errorf("%w: that key is there already; see \"portico key list\"", err)
+	default:
+		return err
+	}
+}
+
+// parseAge reads a length of time; besides Go's units it knows days (d).
+func parseAge(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.Atoi(days)
+		if err == nil && n > 0 && n <= 36500 {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	} else if d, err := time.ParseDuration(text); err == nil && d > 0 {
+		return d, nil
+	}
+	return 0, fmt.Errorf("--expires %s: write a length of time such as 90d or 12h", text)
+}
