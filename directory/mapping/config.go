@@ -1,6 +1,9 @@
 package mapping
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -163,4 +166,19 @@ func checkAttribute(name string) error {
 func base(name string) string {
 	name, _, _ = strings.Cut(name, ";")
 	return name
+}
+
+// mapVersion changes whenever entries are mapped in another way than before, so
+// that feeds read everything again.
+const mapVersion = 1
+
+// Fingerprint changes with everything that decides which entries are seen and how
+// they are read.
+func (m *Mapper) Fingerprint() string {
+	raw, err := json.Marshal(m.cfg) // maps are sorted by key
+	if err != nil {                 // strings, slices and maps of them only
+		return ""
+	}
+	sum := sha256.Sum256(append(raw, mapVersion))
+	return hex.EncodeToString(sum[:16])
 }

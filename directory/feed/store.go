@@ -1,0 +1,63 @@
+package feed
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"portico/directory"
+)
+
+// Directory is the LDAP side: a client of one directory.
+type Directory interface {
+	// Dedicated opens a connection without time-outs that only the caller uses
+	// and closes; server names the one that was reached.
+	Dedicated(ctx context.Context) (conn *ldap.Conn, server string, err error)
+	// Search gives everything or an error.
+	Search(ctx context.Context, req *ldap.SearchRequest) (*ldap.SearchResult, error)
+	// SearchPaged hands over every entry, or fails. It uses a connection of its own.
+	SearchPaged(ctx context.Context, req *ldap.SearchRequest, pageSize uint32, each func(*ldap.Entry) error) error
+}
+
+// Batch is one step of changes: deletions first, then upserts in their order.
+type Batch struct {
+	Upserts []*directory.Entry
+	Deletes []string // stable ids
+	Cookie  *string  // where the feed stands after the batch; nil leaves it as it is
+}
+
+// Store is the read model.
+type Store interface {
+	// Apply writes a batch and its cookie in one transaction. Upserts may repeat.
+	// It may be called while a Refresh is open; what it writes survives that
+	// refresh.
+	Apply(ctx context.Context, dir string, b Batch) error
+	// BeginRefresh starts a full read beside the content there is, which goes on
+	// serving. A refresh that was not completed leaves nothing behind.
+	BeginRefresh(ctx context.Context, dir string) (Refresh, error)
+	// Cookie gives the last cookie that was stored, "" for none.
+	Cookie(ctx context.Context, dir string) (string, error)
+}
+
+// Refresh is one full read. Its methods are called one at a time.
+type Refresh interface {
+	Upsert(ctx context.Context, entries []*directory.Entry) error
+	// Present marks entries as still there, by stable id.
+	Present(ctx context.Context, stable []string) error
+	// Complete deletes what was neither written nor marked and stores the cookie,
+	// in one transaction. It gives a *SweepError and deletes nothing where too
+	// much would go; AllowSweep before another Complete permits it.
+	Complete(ctx context.Context, cookie string) (deleted int, err error)
+	AllowSweep()
+	// Abort ends a refresh without deleting anything. Safe after Complete.
+	Abort() error
+}
+
+// SweepError says that a refresh would delete a suspiciously large share.
+type SweepError struct{ Gone, Of int }
+
+// Error names the numbers.
+func (e *SweepError) Error() string {
+	return fmt.Sprintf("%d of %d entries are missing from the directory's answer", e.Gone, e.Of)
+}
