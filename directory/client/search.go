@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-ldap/ldap/v3"
 )
@@ -89,8 +90,8 @@ func (c *Client) Do(ctx context.Context, f func(*ldap.Conn) error) error {
 		return nil
 	case answered(err), isLDAP && e.ResultCode == ldap.ErrorFilterCompile:
 		return c.wrap("request", err)
-	case keep && !isLDAP:
-		return err
+	case keep && !isLDAP && !strings.HasPrefix(err.Error(), "ldap: "):
+		return err // of f itself; go-ldap's "ldap: unexpected response" is no answer
 	}
 	keep = false
 	if cut != nil {
