@@ -1,17 +1,21 @@
 package client
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha1"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -27,7 +31,12 @@ type certs struct {
 
 func newCerts(t testing.TB, dir string) *certs {
 	t.Helper()
-	c := &certs{t: t, dir: dir, key: ecKey(t)}
+	return newCertsWith(t, dir, ecKey(t))
+}
+
+func newCertsWith(t testing.TB, dir string, key crypto.Signer) *certs {
+	t.Helper()
+	c := &certs{t: t, dir: dir, key: key}
 	tmpl := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Test CA"}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageCertSign, NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
@@ -81,4 +90,39 @@ func (c *certs) issue(name string, key crypto.Signer, edit func(*x509.Certificat
 		c.t.Fatal(err)
 	}
 	c.save(name+".key", "PRIVATE KEY", raw)
+}
+
+// issueSHA1 writes name.crt and name.key with a SHA-1 signature, which
+// crypto/x509 no longer makes: it changes the algorithm and signs again. The
+// authority's key must be RSA.
+func (c *certs) issueSHA1(name string, key crypto.Signer) {
+	c.issue(name, key, nil)
+	raw, err := os.ReadFile(c.path(name + ".crt"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	block, _ := pem.Decode(raw)
+	var cert struct {
+		TBS       asn1.RawValue
+		Algorithm pkix.AlgorithmIdentifier
+		Signature asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(block.Bytes, &cert); err != nil {
+		c.t.Fatal(err)
+	}
+	// sha256WithRSAEncryption and sha1WithRSAEncryption differ in one byte.
+	family := []byte{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01}
+	cert.TBS.FullBytes = bytes.Replace(cert.TBS.FullBytes, append(slices.Clone(family), 11), append(slices.Clone(family), 5), 1)
+	cert.Algorithm.Algorithm = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 5}
+	sum := sha1.Sum(cert.TBS.FullBytes)
+	sig, err := c.key.Sign(rand.Reader, sum[:], crypto.SHA1)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	cert.Signature = asn1.BitString{Bytes: sig, BitLength: 8 * len(sig)}
+	der, err := asn1.Marshal(cert)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.save(name+".crt", "CERTIFICATE", der)
 }

@@ -68,7 +68,8 @@ func (c *Client) cut(what string, k *conn, why error) error {
 }
 
 // Do lends one service connection to f, for a write and what belongs to it.
-// f must not bind on it, and must not keep it. Nothing is repeated.
+// f must not bind on it, and must not keep it; all of it must end within the
+// time-out of one request. Nothing is repeated.
 //
 // When something was sent and the connection failed, the error wraps
 // ErrOutcomeUnknown and directory.ErrUnavailable. A server's refusal comes as

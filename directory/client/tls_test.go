@@ -213,23 +213,21 @@ func TestAbuse_H02_StartTLSThatNeverEnds(t *testing.T) {
 func TestAbuse_H03_DR22_BadCertificates(t *testing.T) {
 	dir := t.TempDir()
 	ca := newCerts(t, dir)
-	issue := func(name string, key any, edit func(*x509.Certificate)) {
-		signer, _ := key.(*rsa.PrivateKey)
-		if signer == nil {
-			ca.issue(name, ecKey(t), edit)
-			return
-		}
-		ca.issue(name, signer, edit)
-	}
 	t.Setenv("GODEBUG", "rsa1024min=0")
 	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
 	}
-	issue("expired", nil, func(x *x509.Certificate) { x.NotAfter = time.Now().Add(-time.Hour) })
-	issue("name", nil, func(x *x509.Certificate) { x.DNSNames, x.IPAddresses = []string{"other.example"}, nil })
-	issue("noip", nil, func(x *x509.Certificate) { x.IPAddresses = nil })
-	issue("weak", weak, nil)
+	ca.issue("expired", ecKey(t), func(x *x509.Certificate) { x.NotAfter = time.Now().Add(-time.Hour) })
+	ca.issue("name", ecKey(t), func(x *x509.Certificate) { x.DNSNames, x.IPAddresses = []string{"other.example"}, nil })
+	ca.issue("noip", ecKey(t), func(x *x509.Certificate) { x.IPAddresses = nil })
+	ca.issue("weak", weak, nil)
+	strong, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rsaCA := newCertsWith(t, t.TempDir(), strong)
+	rsaCA.issueSHA1("sha1", ecKey(t))
 	stranger := newCerts(t, t.TempDir())
 
 	for _, c := range []struct {
@@ -245,6 +243,8 @@ func TestAbuse_H03_DR22_BadCertificates(t *testing.T) {
 		{"IP address not in it", &tls.Config{Certificates: []tls.Certificate{serverPair(t, ca, "noip")}}, TLSConfig{}, "tls.server_name"},
 		{"IP address, name given", &tls.Config{Certificates: []tls.Certificate{serverPair(t, ca, "noip")}}, TLSConfig{ServerName: "localhost"}, ""},
 		{"1024-bit RSA", &tls.Config{Certificates: []tls.Certificate{serverPair(t, ca, "weak")}}, TLSConfig{}, "RSA"},
+		{"SHA-1", &tls.Config{Certificates: []tls.Certificate{serverPair(t, rsaCA, "sha1")}}, TLSConfig{CAFile: rsaCA.path("ca.crt")}, "SHA1"},
+		{"RSA of 2048 bits and SHA-256", &tls.Config{Certificates: []tls.Certificate{serverPair(t, rsaCA, "server")}}, TLSConfig{CAFile: rsaCA.path("ca.crt")}, ""},
 		{"TLS 1.1", &tls.Config{Certificates: []tls.Certificate{serverPair(t, ca, "server")}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, TLSConfig{}, "version"},
 		{"TLS 1.2", &tls.Config{Certificates: []tls.Certificate{serverPair(t, ca, "server")}, MaxVersion: tls.VersionTLS12}, TLSConfig{}, ""},
 	} {
@@ -263,7 +263,8 @@ func TestAbuse_H03_DR22_BadCertificates(t *testing.T) {
 				if !startTLS {
 					cfg.URLs = []string{strings.Replace(f.url, "ldap:", "ldaps:", 1)}
 				}
-				cfg.StartTLS, cfg.TLS, cfg.TLS.CAFile = startTLS, c.client, ca.path("ca.crt")
+				cfg.StartTLS, cfg.TLS = startTLS, c.client
+				cfg.TLS.CAFile = orElse(c.client.CAFile, ca.path("ca.crt"))
 				err := open(t, cfg).Ping(t.Context())
 				if c.says == "" {
 					if err != nil {
