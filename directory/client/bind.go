@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	ber "github.com/go-asn1-ber/asn1-ber"
 	"github.com/go-ldap/ldap/v3"
@@ -45,7 +46,19 @@ func (c *Client) Bind(ctx context.Context, dn, password string) directory.BindRe
 			c.retries.Add(1)
 			continue
 		}
+		if r.Verdict == directory.VerdictMisconfigured {
+			c.complain(r)
+		}
 		return r
+	}
+}
+
+// complain tells the administrator, once a minute at most, that the server
+// refuses the way in which we bind.
+func (c *Client) complain(r directory.BindResult) {
+	now, last := time.Now().Unix(), c.complained.Load()
+	if now-last >= 60 && c.complained.CompareAndSwap(last, now) {
+		c.log.Warn("the server refuses user binds; does it want TLS (an ldaps:// URL or start_tls: true)?", "answer", r.Detail)
 	}
 }
 

@@ -200,14 +200,19 @@ func (c *Client) login(ctx context.Context, k *conn) error {
 		}
 		return bindErr
 	})
+	if cut != nil && ctx.Err() != nil {
+		cut = context.Cause(ctx)
+	}
 	switch {
+	case cut != nil:
+		return c.dialError(k.srv, bindErr, cut)
 	case r.Verdict == directory.VerdictSignedIn:
 		return nil
 	case r.Verdict == directory.VerdictGrace:
 		c.log.Warn("the service account's password has expired; sign-ins left before it stops working", "left", r.Grace)
 		return nil
 	case bindErr != nil && !answered(bindErr):
-		return c.dialError(k.srv, bindErr, cut)
+		return c.dialError(k.srv, bindErr, nil)
 	case ldap.IsErrorAnyOf(bindErr, ldap.LDAPResultBusy, ldap.LDAPResultUnavailable, ldap.LDAPResultServerDown, ldap.LDAPResultOther):
 		return fmt.Errorf("the server is not ready: %s", r.Detail)
 	}

@@ -106,11 +106,13 @@ func (p *page) read(ctx context.Context, req *ldap.SearchRequest, size uint32, c
 	}
 	silence.Stop()
 	err := stream.Err()
-	switch cause := context.Cause(ctx); {
+	switch {
 	case err != nil && answered(err):
 		return p.c.wrap(what, err)
-	case cause != nil:
-		return p.c.cut(what, p.k, cause)
+	case errors.Is(context.Cause(ctx), errNoAnswer):
+		return p.c.cut(what, p.k, errNoAnswer)
+	case ctx.Err() != nil:
+		return p.c.cut(what, p.k, ctx.Err())
 	case err == nil && p.k.broken():
 		// go-ldap ends the stream without a word in some cases.
 		err = ldap.NewError(ldap.ErrorNetwork, errors.New("the connection was lost"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-ldap/ldap/v3"
 )
@@ -67,7 +68,8 @@ func (c *Client) cut(what string, k *conn, why error) error {
 }
 
 // Do lends one service connection to f, for a write and what belongs to it.
-// f must not bind on it, and must not keep it. Nothing is repeated.
+// f must not bind on it, and must not keep it; all of it must end within the
+// time-out of one request. Nothing is repeated.
 //
 // When something was sent and the connection failed, the error wraps
 // ErrOutcomeUnknown and directory.ErrUnavailable. A server's refusal comes as
@@ -89,8 +91,8 @@ func (c *Client) Do(ctx context.Context, f func(*ldap.Conn) error) error {
 		return nil
 	case answered(err), isLDAP && e.ResultCode == ldap.ErrorFilterCompile:
 		return c.wrap("request", err)
-	case keep && !isLDAP:
-		return err
+	case keep && !isLDAP && !strings.HasPrefix(err.Error(), "ldap: "):
+		return err // of f itself; go-ldap's "ldap: unexpected response" is no answer
 	}
 	keep = false
 	if cut != nil {

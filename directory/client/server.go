@@ -127,12 +127,12 @@ func (s *server) learn(err error) {
 		s.c.kill(s)
 	}
 	if probe {
-		s.c.spawn(s.recover)
+		s.c.spawn(s.revive)
 	}
 }
 
-// recover probes the server until it can be used again.
-func (s *server) recover() {
+// revive probes the server until it can be used again.
+func (s *server) revive() {
 	authPause := s.c.cfg.Cooldown
 	for {
 		s.mu.Lock()
