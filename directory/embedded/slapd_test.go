@@ -1,0 +1,123 @@
+package embedded
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+)
+
+const (
+	testSuffix  = "dc=example,dc=com"
+	testService = "cn=portico,dc=example,dc=com"
+	testSecret  = "service-secret"
+	testPolicy  = "cn=default,ou=policies,dc=example,dc=com"
+)
+
+// seed is what both servers hold before a script runs.
+const seed = `dn: dc=example,dc=com
+objectClass: organization
+objectClass: dcObject
+o: Example
+dc: example
+
+dn: cn=portico,dc=example,dc=com
+objectClass: organizationalRole
+objectClass: simpleSecurityObject
+cn: portico
+userPassword: service-secret
+
+`
+
+const slapdConf = `include /etc/ldap/schema/core.schema
+include /etc/ldap/schema/cosine.schema
+include /etc/ldap/schema/nis.schema
+include /etc/ldap/schema/inetorgperson.schema
+modulepath /usr/lib/ldap
+moduleload back_mdb
+moduleload syncprov
+moduleload memberof
+moduleload refint
+moduleload ppolicy
+pidfile %[1]s/slapd.pid
+serverID 1
+database mdb
+suffix dc=example,dc=com
+rootdn cn=admin,dc=example,dc=com
+rootpw admin
+directory %[1]s/db
+maxsize 268435456
+dbnosync
+limits dn.exact="cn=portico,dc=example,dc=com" size=unlimited time=unlimited
+access to attrs=userPassword by dn.exact="cn=portico,dc=example,dc=com" manage by self write by anonymous auth by * none
+access to * by dn.exact="cn=portico,dc=example,dc=com" manage by users read by * none
+overlay syncprov
+syncprov-sessionlog 1000
+overlay memberof
+memberof-refint TRUE
+overlay refint
+refint_attributes manager owner
+refint_nothing cn=nobody,dc=example,dc=com
+overlay ppolicy
+ppolicy_default cn=default,ou=policies,dc=example,dc=com
+ppolicy_use_lockout
+`
+
+// startSlapd runs a real OpenLDAP in a temporary folder and gives its URL.
+func startSlapd(t *testing.T) string {
+	t.Helper()
+	bin, err := exec.LookPath("slapd")
+	if err != nil {
+		if bin, err = exec.LookPath("/usr/sbin/slapd"); err != nil {
+			t.Fatal("slapd is missing; install it with: apt-get install -y --no-install-recommends slapd ldap-utils")
+		}
+	}
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "slapd.conf")
+	must(t, os.Mkdir(filepath.Join(dir, "db"), 0o700))
+	must(t, os.WriteFile(conf, fmt.Appendf(nil, slapdConf, dir), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "seed.ldif"), []byte(seed), 0o600))
+	load := exec.Command(bin, "-T", "add", "-q", "-f", conf, "-l", filepath.Join(dir, "seed.ldif"))
+	if out, err := load.CombinedOutput(); err != nil {
+		t.Fatalf("slapadd: %v\n%s", err, out)
+	}
+	url := "ldap://" + freePort(t)
+	cmd := exec.Command(bin, "-d", "0", "-f", conf, "-h", url+"/")
+	var log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &log, &log
+	must(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	for range 400 {
+		if c, err := ldap.DialURL(url); err == nil {
+			_ = c.Close()
+			return url
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("slapd does not answer:\n%s", log.String())
+	return ""
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
