@@ -102,3 +102,19 @@ func (s Status) String() string {
 	}
 	return "OTHER_" + strconv.Itoa(int(s))
 }
+
+// Overlay is the local part of an account's status: what LDAP cannot say.
+type Overlay = store.Status
+
+// SetOverlay sets the local part of a person's status; by says who did it, for
+// the security log. Errors: NotFound "user", Ambiguous, Unavailable.
+func (a *Adapter) SetOverlay(ctx context.Context, key PersonKey, overlay Overlay, by string) error {
+	person, err := a.Person(ctx, key)
+	if err != nil {
+		return err
+	}
+	if err := a.store.SetStatus(ctx, person.UID, overlay, by); err != nil {
+		return fromStore(err, "user")
+	}
+	return a.logEvent(ctx, EventUserEdited, person.UID, Client{}, "status set by "+by)
+}

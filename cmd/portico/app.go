@@ -30,6 +30,7 @@ type app struct {
 	mirror       *mirror.Mirror
 	mirrorFolder string
 	members      []*member
+	people       *population.Population
 	adapter      *adapter.Adapter
 	server       *httpapi.Server
 	close        []func() error // in reverse order

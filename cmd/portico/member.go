@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -79,7 +78,7 @@ func (m *member) follow(into *mirror.Mirror, log *slog.Logger) (err error) {
 	m.feed, err = feed.New(feed.Config{
 		Directory: m.cfg.Name, Mode: feed.Mode(m.cfg.Sync.Mode), Interval: m.cfg.Sync.Interval,
 		Servers: m.cfg.URLs, BindDN: m.cfg.BindDN,
-	}, m.client, m.mapper, into, log, time.Now)
+	}, m.client, m.mapper, population.Keeper(into), log, time.Now)
 	if err != nil {
 		return fmt.Errorf("directory %s: %w", m.cfg.Name, err)
 	}
@@ -116,5 +115,3 @@ func (m *member) readiness() httpapi.Check {
 	}
 	return c
 }
-
-var errNoDirectory = errors.New("no directory is configured; add one under \"directories\"")

@@ -109,20 +109,21 @@ func New(cfg Config, members []Member, m *mirror.Mirror, log *slog.Logger, now f
 	return p, nil
 }
 
-// changed drops what a committed change touches. A nil list means everything.
-func (p *Population) changed(changes []mirror.Change) {
+// changed drops what a committed change touches. Nil means everything. An entry
+// that is not cached may have come to share a login name with one that is, so
+// then all names are looked up again.
+func (p *Population) changed(ids []directory.ID) {
 	p.nobody.Purge()
-	if changes == nil {
+	if ids == nil {
 		p.entries.Purge()
 		p.logins.Purge()
 		return
 	}
-	for _, c := range changes {
-		if old, ok := p.entries.Drop(c.ID); ok && old.Login != "" {
+	for _, id := range ids {
+		if old, ok := p.entries.Drop(id); ok {
 			p.logins.Drop(old.Login)
-		}
-		if c.Login != "" {
-			p.logins.Drop(c.Login)
+		} else {
+			p.logins.Purge()
 		}
 	}
 }

@@ -19,7 +19,19 @@ func (p *Population) SearchGroups(ctx context.Context, text string, limit int) (
 
 // AllGroups gives every group of every directory.
 func (p *Population) AllGroups(ctx context.Context) ([]*directory.Entry, error) {
-	return p.mirror.List(ctx, mirror.Query{Kind: directory.KindGroup})
+	var all []*directory.Entry
+	query := mirror.Query{Kind: directory.KindGroup}
+	for {
+		page, err := p.mirror.ListPage(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Entries...)
+		if page.Next == "" {
+			return all, nil
+		}
+		query.After = page.Next
+	}
 }
 
 // GroupsOf gives the groups of a person, direct ones or, where the person's
@@ -31,8 +43,23 @@ func (p *Population) GroupsOf(ctx context.Context, person directory.ID) ([]*dire
 // MembersOf gives the people of a group, direct ones or, where the group's
 // directory nests, all.
 func (p *Population) MembersOf(ctx context.Context, group directory.ID) ([]*directory.Entry, error) {
-	return p.mirror.MembersOf(ctx, group, mirror.Members{Nested: p.nested(group)})
+	var all []*directory.Entry
+	after := ""
+	for {
+		people, next, err := p.mirror.MembersOf(ctx, group, p.nested(group), membersPage, after)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, people...)
+		if next == "" {
+			return all, nil
+		}
+		after = next
+	}
 }
+
+// membersPage is how many people are read from the mirror at once.
+const membersPage = 5000
 
 // ManagedBy gives the people who name this person as a manager.
 func (p *Population) ManagedBy(ctx context.Context, manager directory.ID) ([]*directory.Entry, error) {
