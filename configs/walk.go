@@ -30,7 +30,7 @@ type walker struct {
 func newWalker(file string) *walker {
 	return &walker{
 		file:   file,
-		report: report{where: map[string]position{"": {file: file}}},
+		report: report{where: map[string]position{"": {file: file}}, broken: make(map[string]bool)},
 	}
 }
 
@@ -44,6 +44,7 @@ type defaulter interface{ setDefaults() }
 
 // faultAt adds a fault at a node rather than at a key's recorded place.
 func (w *walker) faultAt(n *yaml.Node, key, text string) {
+	w.spoil(key)
 	if w.variable != "" {
 		if key != w.target {
 			text = key + ": " + text
