@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	_ "time/tzdata" // a time zone is known on machines without zone files, too
 )
 
 // check is one rule of validation: what is bad, at which key, and the text of

@@ -136,7 +136,7 @@ func (w *walker) pairs(n *yaml.Node, key string) [][2]*yaml.Node {
 			w.faultAt(k, key, "merging with << is not understood here; write the keys out")
 		case k.Kind != yaml.ScalarNode:
 			w.faultAt(k, key, "a key must be plain text")
-		case len(pairs) >= maxItems:
+		case i/2 >= maxItems:
 			w.faultAt(k, key, "has too many keys")
 			return pairs
 		case twice:
