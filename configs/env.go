@@ -25,6 +25,9 @@ const maxEnvironmentItems = 64
 var kubernetesLink = regexp.MustCompile(
 	`^PORTICO_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
+// itemNumber matches the index of a list item in a variable's name.
+var itemNumber = regexp.MustCompile(`_(0|[1-9][0-9]?)_`)
+
 // setting is one variable of the environment.
 type setting struct{ name, rest, value string }
 
@@ -137,7 +140,7 @@ func (w *walker) setItem(v reflect.Value, rest, key, value string) bool {
 	switch {
 	case i > v.Len() || i >= maxEnvironmentItems:
 		w.add(Fault{File: Environment, Key: w.variable, Text: fmt.Sprintf(
-			"%s has %d items, so the next is number %d; items are counted from 0", key, v.Len(), v.Len())})
+			"the next item of %s is number %d; items are counted from 0, without gaps, up to %d", key, v.Len(), maxEnvironmentItems-1)})
 		return true
 	case i < v.Len():
 		return w.set(v.Index(i), below, key+"["+digits+"]", value)
@@ -216,8 +219,7 @@ func (w *walker) assignYAML(v reflect.Value, key, value string) {
 
 // suggestVariable finds the key of the file that a misspelt variable means.
 func suggestVariable(name string) string {
-	index := regexp.MustCompile(`_[0-9]+_`)
-	numbers := index.FindAllString(name, -1)
+	numbers := itemNumber.FindAllString(name, -1)
 	var candidates []string
 	for _, path := range allKeys(reflect.TypeFor[Config](), "") {
 		variable := envPrefix + strings.ToUpper(strings.NewReplacer("[].", "_0_", ".", "_").Replace(path))

@@ -73,7 +73,8 @@ type report struct {
 	faults   Faults
 	warnings []Warning
 	where    map[string]position
-	dropped  bool // more faults than maxFaults
+	broken   map[string]bool // keys whose value could not be read, and keys above them (false)
+	dropped  bool            // more faults than maxFaults
 }
 
 // at makes a fault of a key, at the place where the key, or else the nearest
@@ -94,9 +95,28 @@ func (r *report) at(key, text string) Fault {
 	}
 }
 
-// fault adds a fault of a key.
+// fault adds a fault of a key, unless one of reading its value is there, which
+// would be its cause.
 func (r *report) fault(key, format string, args ...any) {
+	if _, known := r.broken[key]; known {
+		return
+	}
+	for path := key; path != ""; {
+		path = parentKey(path)
+		if r.broken[path] {
+			return
+		}
+	}
 	r.add(r.at(key, fmt.Sprintf(format, args...)))
+}
+
+// spoil notes that the value of a key could not be read.
+func (r *report) spoil(key string) {
+	r.broken[key] = true
+	for key != "" {
+		key = parentKey(key)
+		r.broken[key] = r.broken[key] || false
+	}
 }
 
 // add adds a fault, up to the limit.
@@ -125,10 +145,10 @@ func (r *report) err() error {
 			}
 			return -1
 		}
-		if a.Line != b.Line {
-			return a.Line - b.Line
+		if a.File == Environment {
+			return strings.Compare(a.Key, b.Key)
 		}
-		return 0
+		return a.Line - b.Line
 	})
 	if r.dropped {
 		r.faults = append(r.faults, Fault{Text: fmt.Sprintf("more than %d faults; the rest is not shown", maxFaults)})

@@ -65,7 +65,7 @@ func Parse(name string, data []byte, environ []string) (*Config, error) {
 // Validate checks a configuration that was made or changed in code and renews
 // its Warnings. The error is of type Faults. It reads no secrets from files.
 func (c *Config) Validate() error {
-	r := report{where: c.where}
+	r := report{where: c.where, broken: make(map[string]bool)}
 	validate(c, &r)
 	c.Warnings = r.warnings
 	return r.err()
@@ -74,6 +74,7 @@ func (c *Config) Validate() error {
 // parse reads the one document of a file. It gives nil for an empty file and
 // after a fault of syntax.
 func (w *walker) parse(data []byte) *yaml.Node {
+	w.broken[""] = true // until it is known to be a document
 	if len(data) > maxFile {
 		w.add(Fault{File: w.file, Text: fmt.Sprintf("is larger than %s", Size(maxFile))})
 		return nil
@@ -81,17 +82,20 @@ func (w *walker) parse(data []byte) *yaml.Node {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document yaml.Node
 	if err := decoder.Decode(&document); err != nil {
-		if !errors.Is(err, io.EOF) {
-			w.add(syntaxFault(w.file, err))
+		if errors.Is(err, io.EOF) {
+			delete(w.broken, "")
+			return nil
 		}
+		w.add(syntaxFault(w.file, data, err))
 		return nil
 	}
 	var second yaml.Node
 	if err := decoder.Decode(&second); err == nil {
 		w.add(Fault{File: w.file, Line: second.Line, Text: "a second document begins here; a configuration is one document: remove what follows the `---`"})
 	} else if !errors.Is(err, io.EOF) {
-		w.add(syntaxFault(w.file, err))
+		w.add(syntaxFault(w.file, data, err))
 	}
+	w.broken[""] = len(w.faults) > 0
 	if len(document.Content) == 0 || isNull(document.Content[0]) {
 		return nil
 	}
@@ -99,28 +103,44 @@ func (w *walker) parse(data []byte) *yaml.Node {
 }
 
 var (
-	syntaxLine  = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?`)
-	aliasSyntax = regexp.MustCompile(`unknown anchor|while scanning an (alias|anchor)|alphabetic or numeric`)
+	syntaxLine   = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?`)
+	parserSyntax = regexp.MustCompile(`^did not find expected (key|node content|'-'|',' or|<)`)
+	aliasSyntax  = regexp.MustCompile(`while scanning an (alias|anchor)|alphabetic or numeric`)
+	unknownAlias = regexp.MustCompile(`^unknown anchor '(.*)' referenced`)
 )
 
 // syntaxFault words an error of the YAML parser. It leaves out what the parser
 // quotes, for that may be part of a password which lacks quotation marks.
-func syntaxFault(file string, err error) Fault {
+func syntaxFault(file string, data []byte, err error) Fault {
 	text := err.Error()
-	f := Fault{File: file}
+	f := Fault{File: file, Line: 1} // the parser names no line where it is the first
 	if m := syntaxLine.FindStringSubmatch(text); m != nil {
 		text = text[len(m[0]):]
-		f.Line, _ = strconv.Atoi(m[1])
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			f.Line = n
+		}
+		if m[1] != "" && parserSyntax.MatchString(text) {
+			f.Line++ // it counts from 0 here
+		}
+	}
+	const quote = "is not YAML: a value that begins with * or & needs quotation marks"
+	if m := unknownAlias.FindStringSubmatch(text); m != nil {
+		before, _, _ := bytes.Cut(data, []byte("*"+m[1]))
+		f.Line = 1 + bytes.Count(before, []byte("\n"))
+		f.Text = quote
+		return f
 	}
 	switch {
 	case aliasSyntax.MatchString(text):
-		f.Text = "is not YAML: a value that begins with * or & needs quotation marks"
+		f.Text = quote
 	case strings.Contains(text, "mapping values are not allowed"):
 		f.Text = "is not YAML: a second \": \" in one line, or wrong indentation; put values that hold \": \" in quotation marks"
 	case strings.Contains(text, "cannot start any token"):
 		f.Text = "is not YAML: a tab, or a value that begins with @, ` or % and needs quotation marks"
-	case strings.Contains(text, "did not find expected key"):
-		f.Text = "is not YAML: wrong indentation, or a bracket or quotation mark that is not closed"
+	case parserSyntax.MatchString(text):
+		f.Text = "is not YAML from here on: wrong indentation, or a comma, bracket or quotation mark too few or too many"
+	case strings.Contains(text, "unexpected end of stream"):
+		f.Text = "is not YAML: a quotation mark or bracket is not closed"
 	default:
 		f.Text = "is not YAML: " + unquoted(text)
 	}

@@ -40,17 +40,29 @@ func sizeBetween(key string, s, low, high Size) check {
 
 // timeBetween demands a time in a range, both ends included.
 func timeBetween(key string, d, low, high time.Duration) check {
-	return check{d < low || d > high, key, fmt.Sprintf("%s is not from %s to %s", d, low, high)}
+	return check{d < low || d > high, key, fmt.Sprintf("%s is not from %s to %s", spell(d), spell(low), spell(high))}
+}
+
+// spell writes a time as people do: 1h, not 1h0m0s.
+func spell(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // duplicates adds a fault for each text that stands twice in a list, letter
-// case aside.
+// case aside. The text is not shown: it may be a URL with a password.
 func (r *report) duplicates(key string, texts []string) {
 	seen := make(map[string]int)
 	for i, text := range texts {
 		folded := strings.ToLower(text)
 		if first, twice := seen[folded]; twice && text != "" {
-			r.fault(key+"["+itoa(i)+"]", "%s stands in the list twice, first as number %d; remove one", shown(text), first+1)
+			r.fault(key+"["+itoa(i)+"]", "stands in the list twice, first as number %d; remove one", first+1)
 			continue
 		}
 		seen[folded] = i

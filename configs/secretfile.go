@@ -28,6 +28,7 @@ func (w *walker) readSecrets(cfg *Config) {
 		lines, problem := secretLines(path)
 		if problem != "" {
 			w.fault(fileKey, "%s: %s", shown(path), problem)
+			w.spoil(key)
 			return
 		}
 		if worldReadable(path) {
@@ -39,6 +40,7 @@ func (w *walker) readSecrets(cfg *Config) {
 		}
 		if len(lines) > 1 {
 			w.fault(fileKey, "%s: holds more than one line; the secret must be its only one", shown(path))
+			w.spoil(key)
 			return
 		}
 		secret.Set(reflect.ValueOf(NewSecret(lines[0])))

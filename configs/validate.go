@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	_ "time/tzdata" // a time zone is known on machines without zone files, too
 )
 
 // check is one rule of validation: what is bad, at which key, and the text of
@@ -32,7 +33,6 @@ func (r *report) table(checks ...check) {
 var (
 	languageTag = regexp.MustCompile(`^[a-z]{2,3}([_-][A-Za-z0-9]{2,8})*$`)
 	accountSlug = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	schemeStart = regexp.MustCompile(`^[a-z]+://`)
 )
 
 // validate checks a whole configuration.
@@ -199,7 +199,7 @@ func baseURLProblem(text string) string {
 	switch {
 	case err != nil:
 		return "is no URL" + example
-	case u.User != nil:
+	case strings.Contains(text, "@"):
 		return "must hold no user or password" + example
 	case u.Scheme != "http" && u.Scheme != "https" || u.Opaque != "" || !isHost(u.Hostname()):
 		return shown(text) + " is no http(s) URL with a host" + example

@@ -214,7 +214,7 @@ func ldapURL(text string) (scheme, host, problem string) {
 	switch {
 	case err != nil:
 		return "", "", "is no URL" + example
-	case u.User != nil:
+	case strings.Contains(text, "@"):
 		return "", "", "must hold no user or password; use bind_dn and bind_password"
 	case u.Scheme != "ldap" && u.Scheme != "ldaps":
 		return "", "", shown(text) + " is no LDAP URL" + example

@@ -30,7 +30,7 @@ type walker struct {
 func newWalker(file string) *walker {
 	return &walker{
 		file:   file,
-		report: report{where: map[string]position{"": {file: file}}},
+		report: report{where: map[string]position{"": {file: file}}, broken: make(map[string]bool)},
 	}
 }
 
@@ -44,6 +44,7 @@ type defaulter interface{ setDefaults() }
 
 // faultAt adds a fault at a node rather than at a key's recorded place.
 func (w *walker) faultAt(n *yaml.Node, key, text string) {
+	w.spoil(key)
 	if w.variable != "" {
 		if key != w.target {
 			text = key + ": " + text
@@ -135,7 +136,7 @@ func (w *walker) pairs(n *yaml.Node, key string) [][2]*yaml.Node {
 			w.faultAt(k, key, "merging with << is not understood here; write the keys out")
 		case k.Kind != yaml.ScalarNode:
 			w.faultAt(k, key, "a key must be plain text")
-		case len(pairs) >= maxItems:
+		case i/2 >= maxItems:
 			w.faultAt(k, key, "has too many keys")
 			return pairs
 		case twice:
