@@ -111,7 +111,7 @@ func WritePlain(w http.ResponseWriter, status int, requestID string) {
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Del("Content-Length")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(body + "\n")) // the client may be gone; nobody is left to tell
+	_, _ = w.Write([]byte(body)) // the client may be gone; nobody is left to tell
 }
 
 type plainFailure struct{}

@@ -124,14 +124,14 @@ func (s *Server) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
+	for _, server := range s.servers { // first, so that they take the closed listeners for an end
+		_ = server.Close()
+	}
 	if s.gate != nil {
 		_ = s.gate.Close()
 	}
 	if s.metricsL != nil {
 		_ = s.metricsL.Close()
-	}
-	for _, server := range s.servers {
-		_ = server.Close()
 	}
 }
 

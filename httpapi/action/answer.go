@@ -10,8 +10,8 @@ import (
 
 // headers are the header values of all answers, made once.
 type headers struct {
-	anyOrigin, jsonType, plainType  []string
-	methods, allowed, age, nosecret []string
+	anyOrigin, jsonType, plainType []string
+	methods, allowed, age          []string
 }
 
 func newHeaders() headers {

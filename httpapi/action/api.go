@@ -172,6 +172,7 @@ type call struct {
 func (c *call) reset() {
 	const keep = 64 << 10
 	clear(c.params)
+	clear(c.body) // may hold a password
 	params, out, body := c.params[:0], c.out[:0], c.body[:0]
 	if cap(out) > keep {
 		out = nil
@@ -179,7 +180,6 @@ func (c *call) reset() {
 	if cap(body) > keep {
 		body = nil
 	}
-	clear(body[:cap(body)]) // may hold passwords
 	*c = call{params: params, out: out, body: body}
 }
 

@@ -69,9 +69,7 @@ func (a *API) fail(c *call, w http.ResponseWriter, err error) {
 	case adapter.Ambiguous:
 		a.log.WarnContext(c.ctx, "more than one entry has that name", "error", err)
 		a.refuse(c, w, textStateError)
-	case adapter.Invalid:
-		a.plain(w, http.StatusBadRequest, badParameter(e.Field).Error())
-	case adapter.Conflict:
+	case adapter.Invalid, adapter.Conflict:
 		a.refuse(c, w, textInvalidParameters)
 	default:
 		a.log.LogAttrs(c.ctx, slog.LevelError, "request failed", slog.Any("error", err))
