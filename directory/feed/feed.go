@@ -69,13 +69,12 @@ type follower struct {
 
 	fingerprint string
 	status      *board
-	noSyncrepl  bool        // auto: the server announced it and did not do it
-	sweep       *SweepError // the last refusal; a second equal result is believed
-	full        bool        // the next session must read everything
-	names       *names      // containers and their DNs, for renames
-	recent      *recent     // entries that changed a moment ago
-	nextFull    time.Time   // when the next reconciliation is due
-	followed    bool        // the session got as far as following
+	noSyncrepl  bool      // auto: the server announced it and did not do it
+	full        bool      // the next session must read everything
+	names       *names    // containers and their DNs, for renames
+	recent      *recent   // entries that changed a moment ago
+	nextFull    time.Time // when the next reconciliation is due
+	followed    bool      // the session got as far as following
 }
 
 // New makes a feed. It reads nothing before Run.

@@ -109,9 +109,9 @@ func (p *poll) readEverything(ctx context.Context) (since string, _ error) {
 	if err != nil {
 		return "", fmt.Errorf("begin a full read: %w", err)
 	}
-	defer r.Abort() //nolint:errcheck // nothing is lost by it
+	defer r.Abort()
 	window := p.newWindow()
-	err = p.read(ctx, p.m.All(0), func(list []*directory.Entry) error {
+	err = p.read(ctx, p.m.All(0), func(list []*directory.Entry, _ []string) error {
 		for _, e := range list {
 			window.see(e)
 			p.names.moved(e, true)
@@ -143,7 +143,7 @@ func (p *poll) look(ctx context.Context, since string) (string, error) {
 	}
 	window := p.newWindow()
 	seen, moved := map[string]string{}, false
-	err = p.read(ctx, p.m.ChangedSince(p.attribute, since), func(list []*directory.Entry) error {
+	err = p.read(ctx, p.m.ChangedSince(p.attribute, since), func(list []*directory.Entry, gone []string) error {
 		fresh := list[:0]
 		for _, e := range list {
 			window.see(e)
@@ -153,7 +153,7 @@ func (p *poll) look(ctx context.Context, since string) (string, error) {
 				moved = p.names.moved(e, e.Created.Equal(e.Modified)) || moved
 			}
 		}
-		return p.apply(ctx, Batch{Upserts: fresh})
+		return p.apply(ctx, Batch{Upserts: fresh, Deletes: gone})
 	})
 	if err != nil {
 		return "", err
@@ -198,7 +198,7 @@ func (p *poll) sweepIDs(ctx context.Context, since string) error {
 	if err != nil {
 		return fmt.Errorf("begin a sweep: %w", err)
 	}
-	defer r.Abort() //nolint:errcheck // nothing is lost by it
+	defer r.Abort()
 	var ids []string
 	flush := func() error {
 		batch := ids
@@ -228,22 +228,30 @@ func (p *poll) sweepIDs(ctx context.Context, since string) error {
 }
 
 // read reads a search in pages and hands it over in batches, mapped, while the
-// next entries are already being read.
-func (p *poll) read(ctx context.Context, req *ldap.SearchRequest, write func([]*directory.Entry) error) error {
+// next entries are already being read; gone are the ids of entries that are found
+// and cannot be used any more.
+func (p *poll) read(ctx context.Context, req *ldap.SearchRequest, write func(list []*directory.Entry, gone []string) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	w := startWriter(ctx, cancel, writeQueue)
 	var list []*directory.Entry
+	var gone []string
 	values := 0
 	flush := func() error {
-		batch := list
-		list, values = nil, 0
-		return w.do(func(context.Context) error { return write(batch) })
+		batch, left := list, gone
+		list, gone, values = nil, nil, 0
+		return w.do(func(context.Context) error { return write(batch, left) })
 	}
 	err := p.dir.SearchPaged(ctx, req, p.cfg.PageSize, func(e *ldap.Entry) error {
 		entry, err := p.m.Entry(e)
-		if err = p.unusable(err); err != nil || entry == nil {
+		if err = p.unusable(err); err != nil {
 			return err
+		}
+		if entry == nil {
+			if stable := p.m.Stable(e); stable != "" {
+				gone = append(gone, stable)
+			}
+			return nil
 		}
 		list, values = append(list, entry), values+len(entry.Members)
 		if len(list) >= batchEntries || values >= batchValues {

@@ -2,7 +2,6 @@ package feed
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -10,6 +9,10 @@ import (
 
 	"portico/directory"
 )
+
+// settle is how long servers may take to correct references after a rename, which
+// some do in the background and without an event.
+const settle = time.Second
 
 // besides runs what reads the directory on another connection while the stream
 // goes on: the groups after a container's rename, and full reconciliations.
@@ -54,6 +57,9 @@ func (b *besides) containerMoved(ctx context.Context) {
 	b.start(ctx, func(ctx context.Context) error {
 		if err := b.rereadGroups(ctx); err != nil {
 			return err
+		}
+		if !sleep(ctx, settle) {
+			return context.Cause(ctx)
 		}
 		return b.readBeside(ctx)
 	})
@@ -130,9 +136,9 @@ func (s *syncrepl) readBeside(ctx context.Context) error {
 		})
 	}
 	if err != nil {
-		return errors.Join(err, s.writer.clearUp(r.Abort))
+		s.writer.clearUp(r.Abort)
 	}
-	return nil
+	return err
 }
 
 // untouched splits a list: entries that no event told of, and the ids of the others.

@@ -224,23 +224,18 @@ func (s *syncrepl) finishRefresh() error {
 	return nil
 }
 
-// complete sweeps. A refusal is remembered; a second read with the same result is
-// believed.
+// complete sweeps. When that is refused everything is read once more, and a second
+// read with the same result goes through.
 func (f *follower) complete(ctx context.Context, r Refresh, cookie string) error {
 	deleted, err := r.Complete(ctx, cookie)
-	if refused := new(SweepError); errors.As(err, &refused) {
-		if f.sweep == nil || f.sweep.Gone != refused.Gone {
-			f.sweep, f.full = refused, true
-			return &restart{why: "before so much is deleted, a second answer must agree: " + refused.Error()}
-		}
-		f.log.Warn("a second full read agrees: the missing entries are deleted", "entries", refused.Gone, "of", refused.Of)
-		r.AllowSweep()
-		deleted, err = r.Complete(ctx, cookie)
-	}
-	if err != nil {
+	var refused *SweepError
+	switch {
+	case errors.As(err, &refused):
+		f.full = true
+		return &restart{why: "before so much is deleted a second answer must agree: " + refused.Error()}
+	case err != nil:
 		return fmt.Errorf("complete a full read: %w", err)
 	}
-	f.sweep = nil
 	f.status.set(func(st *Status) { st.Refreshes++ })
 	f.log.Info("full read complete", "deleted", deleted)
 	return nil

@@ -36,7 +36,8 @@ type Store interface {
 	// BeginRefresh starts a full read beside the content there is, which goes on
 	// serving. A refresh that was not completed leaves nothing behind.
 	BeginRefresh(ctx context.Context, dir string) (Refresh, error)
-	// Cookie gives the last cookie that was stored, "" for none.
+	// Cookie gives the last cookie that was stored, "" where the directory was never
+	// read completely.
 	Cookie(ctx context.Context, dir string) (string, error)
 }
 
@@ -46,12 +47,12 @@ type Refresh interface {
 	// Present marks entries as still there, by stable id.
 	Present(ctx context.Context, stable []string) error
 	// Complete deletes what was neither written nor marked and stores the cookie,
-	// in one transaction. It gives a *SweepError and deletes nothing where too
-	// much would go; AllowSweep before another Complete permits it.
+	// in one transaction. Where a suspiciously large share would go it gives a
+	// *SweepError and deletes nothing, until a second refresh in a row would
+	// delete exactly the same.
 	Complete(ctx context.Context, cookie string) (deleted int, err error)
-	AllowSweep()
 	// Abort ends a refresh without deleting anything. Safe after Complete.
-	Abort() error
+	Abort()
 }
 
 // SweepError says that a refresh would delete a suspiciously large share.

@@ -89,9 +89,7 @@ func (s *syncrepl) run(ctx context.Context, at position) error {
 	err = s.stages(ctx)
 	s.cancel(err)
 	if r := s.refresh; r != nil {
-		if failed := s.writer.clearUp(r.Abort); failed != nil {
-			s.log.Warn("a full read could not be given up", "error", failed)
-		}
+		s.writer.clearUp(r.Abort)
 	}
 	return err
 }

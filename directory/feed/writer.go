@@ -65,11 +65,11 @@ func (w *writer) run(f func(context.Context) error) error {
 }
 
 // clearUp runs a job even after a failure.
-func (w *writer) clearUp(f func() error) error {
-	result := make(chan error, 1)
+func (w *writer) clearUp(f func()) {
+	done := make(chan error, 1)
 	w.queued.Add(1)
-	w.jobs <- job{do: func(context.Context) error { return f() }, always: true, result: result}
-	return <-result
+	w.jobs <- job{do: func(context.Context) error { f(); return nil }, always: true, result: done}
+	<-done
 }
 
 func (w *writer) queue(j job) error {

@@ -113,6 +113,20 @@ func (m *Mapper) Identify(e *ldap.Entry) (directory.ID, directory.Kind, error) {
 	return directory.ID{Directory: m.cfg.Directory, Stable: stable}, kind, nil
 }
 
+// Stable is the permanent id of any entry, whether it is ours or not; "" where it
+// shows none.
+func (m *Mapper) Stable(e *ldap.Entry) string {
+	v, err := m.read(e)
+	if err != nil {
+		return ""
+	}
+	stable, err := m.stableID(v, "")
+	if err != nil {
+		return ""
+	}
+	return stable
+}
+
 // kind decides by filter and base.
 func (m *Mapper) kind(key string, v *values) directory.Kind {
 	switch {
