@@ -123,3 +123,10 @@ func (a *Adapter) writeKeyUses(ctx context.Context) {
 		a.log.WarnContext(ctx, "the last use of API keys was not written down", "keys", len(used), "error", err)
 	}
 }
+
+// KeyRefused notes in the security log that a valid key was too weak for what
+// it was used for.
+func (a *Adapter) KeyRefused(ctx context.Context, caller *Caller, client Client, action string) error {
+	return a.logEvent(ctx, EventAPIBadKey, 0, client,
+		"API "+caller.API+", key "+caller.Masked+": level "+caller.Level.String()+" is too low for "+action)
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -162,6 +163,28 @@ func (a *app) readiness() []httpapi.Check {
 		checks = append(checks, m.readiness())
 	}
 	return checks
+}
+
+// waitReady waits until everything that /readyz asks for is ready.
+func (a *app) waitReady(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		missing := ""
+		for _, c := range a.readiness() {
+			if !c.Ready {
+				missing = c.Name + ": " + c.Detail
+			}
+		}
+		if missing == "" {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("not ready: " + missing)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // Listen opens the listeners, so that the address is known before Run.

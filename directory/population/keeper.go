@@ -40,8 +40,3 @@ func (r keptRefresh) Complete(ctx context.Context, cookie string) (int, error) {
 	}
 	return deleted, err
 }
-
-func (r keptRefresh) Abort() error {
-	r.Refresh.Abort()
-	return nil
-}
