@@ -21,7 +21,7 @@ import (
 
 // How long a server may take to start and to stop by itself.
 const (
-	startPatience = 30 * time.Second
+	startPatience = 60 * time.Second
 	stopPatience  = 10 * time.Second
 )
 
