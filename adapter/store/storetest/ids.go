@@ -85,9 +85,6 @@ func idsBatch(t *testing.T, b Backend) {
 			t.Fatalf("subject %d: %d, then %d", i, uids[i], again[i])
 		}
 	}
-	if given > 10*time.Second {
-		t.Errorf("10,000 ids took %v", given)
-	}
 }
 
 func idsConcurrent(t *testing.T, b Backend) {
