@@ -1,0 +1,277 @@
+package mirror
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"portico/directory"
+)
+
+// columns are what entries are made of. Every query that scan reads gives them
+// first.
+const columns = "e.dir, e.stable, e.body"
+
+// prepared is a statement on the reading connections. The text is a constant or
+// put together from constants; values are always bound.
+func (h *handles) prepared(query string) (*sql.Stmt, error) {
+	if s, ok := h.stmts.Load(query); ok {
+		return s.(*sql.Stmt), nil
+	}
+	s, err := h.read.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	if first, twice := h.stmts.LoadOrStore(query, s); twice {
+		_ = s.Close()
+		return first.(*sql.Stmt), nil
+	}
+	return s, nil
+}
+
+// each runs a reading query. A context that can end costs a goroutine for each
+// query, so look-ups of single rows do without.
+func (m *Mirror) each(ctx context.Context, query string, args []any, row func(*sql.Rows) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if err := m.usable(); err != nil {
+		return err
+	}
+	err := m.db.each(ctx, query, args, row)
+	if err != nil && m.loading.Load() && !errors.Is(translate(err), ErrCorrupt) {
+		return nil // a first load has just taken the indexes away: there is nothing to read
+	}
+	return m.checked(err)
+}
+
+func (h *handles) each(ctx context.Context, query string, args []any, row func(*sql.Rows) error) error {
+	s, err := h.prepared(query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// row reads a single row into variables; none is directory.ErrNotFound.
+func (m *Mirror) row(ctx context.Context, query string, args []any, into ...any) error {
+	found := false
+	err := m.each(ctx, query, args, func(r *sql.Rows) error {
+		found = true
+		return r.Scan(into...)
+	})
+	if err == nil && !found {
+		err = directory.ErrNotFound
+	}
+	return err
+}
+
+// scan decodes one entry; more are further columns of the query.
+func (m *Mirror) scan(r *sql.Rows, more ...any) (*directory.Entry, error) {
+	var rank int
+	var stable string
+	var body sql.RawBytes
+	if err := r.Scan(append([]any{&rank, &stable, &body}, more...)...); err != nil {
+		return nil, err
+	}
+	if rank < 0 || rank >= len(m.opts.Directories) {
+		return nil, fmt.Errorf("%w: directory number %d", ErrCorrupt, rank)
+	}
+	return decode(directory.ID{Directory: m.opts.Directories[rank].Name, Stable: stable}, body)
+}
+
+// entries reads all entries of a query. While a first load runs there are none.
+func (m *Mirror) entries(ctx context.Context, query string, args ...any) ([]*directory.Entry, error) {
+	if m.loading.Load() {
+		return nil, m.Healthy()
+	}
+	var all []*directory.Entry
+	err := m.each(ctx, query, args, func(r *sql.Rows) error {
+		e, err := m.scan(r)
+		all = append(all, e)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// single is entries for a query that gives one at most.
+func (m *Mirror) single(ctx context.Context, query string, args ...any) (*directory.Entry, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	all, err := m.entries(context.WithoutCancel(ctx), query, args...)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, directory.ErrNotFound
+	}
+	return all[0], nil
+}
+
+// Get gives the entry with that ID, also a shadowed person or a container.
+func (m *Mirror) Get(ctx context.Context, id directory.ID) (*directory.Entry, error) {
+	rank, err := m.rank(id.Directory)
+	if err != nil {
+		return nil, directory.ErrNotFound
+	}
+	return m.single(ctx, "SELECT "+columns+" FROM entry e WHERE e.stable=? AND e.dir=?", id.Stable, rank)
+}
+
+// ByDN gives the entry of a directory with that DN, in the form of
+// Options.DNKey.
+func (m *Mirror) ByDN(ctx context.Context, dir, dnKey string) (*directory.Entry, error) {
+	rank, err := m.rank(dir)
+	if err != nil {
+		return nil, err
+	}
+	return m.single(ctx, "SELECT "+columns+" FROM entry e WHERE e.path=? AND e.dir=? ORDER BY e.id LIMIT 1",
+		pathOf(dnKey, m.opts.ParentKey), rank)
+}
+
+// ByLogin gives the people with that login name (with its suffix), whatever its
+// letter case: none, one, or several of one directory, which is ambiguous.
+func (m *Mirror) ByLogin(ctx context.Context, login string) ([]*directory.Entry, error) {
+	name := foldName(login)
+	if name == "" {
+		return nil, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return m.entries(context.WithoutCancel(ctx),
+		"SELECT "+columns+" FROM entry e WHERE e.list=1 AND e.name=? ORDER BY e.dir, e.id LIMIT 100", name)
+}
+
+// GroupByName gives the groups of that name: those spelled so first, then those
+// that differ in letter case, each in the order of the directories.
+func (m *Mirror) GroupByName(ctx context.Context, name string) ([]*directory.Entry, error) {
+	folded := foldName(name)
+	if folded == "" {
+		return nil, nil
+	}
+	all, err := m.entries(ctx, "SELECT "+columns+" FROM entry e WHERE e.list=2 AND e.name=? ORDER BY e.dir, e.id LIMIT 1000", folded)
+	if err != nil {
+		return nil, err
+	}
+	name = strings.TrimSpace(name)
+	ordered := make([]*directory.Entry, 0, len(all))
+	for _, exact := range []bool{true, false} {
+		for _, e := range all {
+			if (strings.TrimSpace(e.Name) == name) == exact {
+				ordered = append(ordered, e)
+			}
+		}
+	}
+	return ordered, nil
+}
+
+// ByMail gives the visible people who have that address among theirs, whatever
+// its letter case; 100 at most.
+func (m *Mirror) ByMail(ctx context.Context, mail string) ([]*directory.Entry, error) {
+	return m.entries(ctx, "SELECT "+columns+` FROM link l CROSS JOIN entry e ON e.id=l.src
+		WHERE l.rel=5 AND l.key=? AND l.target=0 AND e.list=1 ORDER BY l.src LIMIT 100`, foldName(mail))
+}
+
+// Shadowed tells whether a person is invisible because an earlier directory
+// owns the login name.
+func (m *Mirror) Shadowed(ctx context.Context, id directory.ID) (bool, error) {
+	rank, err := m.rank(id.Directory)
+	if err != nil {
+		return false, directory.ErrNotFound
+	}
+	var list int
+	err = m.row(ctx, "SELECT list FROM entry WHERE stable=? AND dir=?", []any{id.Stable, rank}, &list)
+	return list == listShadowed, err
+}
+
+// Doubtful lists entries whose references may have changed on the server
+// without any event, because what they refer to was renamed or deleted; limit
+// at most. A feed should read them again (Apply clears the doubt).
+func (m *Mirror) Doubtful(ctx context.Context, dir string, limit int) ([]directory.ID, error) {
+	rank, err := m.rank(dir)
+	if err != nil || m.loading.Load() {
+		return nil, err
+	}
+	var ids []directory.ID
+	err = m.each(ctx, "SELECT stable FROM entry WHERE refs=x'' AND dir=? LIMIT ?", []any{rank, limit}, func(r *sql.Rows) error {
+		id := directory.ID{Directory: dir}
+		err := r.Scan(&id.Stable)
+		ids = append(ids, id)
+		return err
+	})
+	return ids, err
+}
+
+// countCache remembers exact counts of one revision.
+type countCache struct {
+	mu       sync.Mutex
+	revision uint64
+	counts   map[countKey]int
+}
+
+type countKey struct {
+	kind directory.Kind
+	dir  string
+}
+
+// Count is the exact number of visible entries of a kind, in one directory or,
+// with "", in all.
+func (m *Mirror) Count(ctx context.Context, kind directory.Kind, dir string) (int, error) {
+	if m.loading.Load() {
+		return 0, m.Healthy()
+	}
+	revision := m.revision.Load()
+	key := countKey{kind, dir}
+	m.counts.mu.Lock()
+	n, known := m.counts.counts[key]
+	known = known && m.counts.revision == revision
+	m.counts.mu.Unlock()
+	if known {
+		return n, m.Healthy()
+	}
+	query, args := "SELECT count(*) FROM entry INDEXED BY entry_created WHERE list=?", []any{int(kind)}
+	if dir != "" {
+		rank, err := m.rank(dir)
+		if err != nil {
+			return 0, err
+		}
+		query, args = query+" AND dir=?", append(args, rank)
+	}
+	if err := m.row(ctx, query, args, &n); err != nil {
+		return 0, err
+	}
+	m.counts.mu.Lock()
+	defer m.counts.mu.Unlock()
+	if m.counts.revision != revision || m.counts.counts == nil {
+		m.counts.revision, m.counts.counts = revision, make(map[countKey]int)
+	}
+	m.counts.counts[key] = n
+	return n, nil
+}
+
+// notFoundIsNil hides the error that only says that there is nothing.
+func notFoundIsNil(err error) error {
+	if errors.Is(err, directory.ErrNotFound) {
+		return nil
+	}
+	return err
+}
