@@ -1,0 +1,194 @@
+// Package configs is Portico's configuration: the types of the one YAML file,
+// their defaults, strict loading, environment overrides, secrets from files,
+// validation, and the presets that know how each kind of directory server
+// spells people, groups and account states.
+//
+// Loading reports every fault at once, each with file, line, key, and what to
+// write instead; nothing is guessed and nothing unknown is let through. The
+// package reads files and starts nothing: whether a server answers, or a base
+// DN exists there, is found out by "portico check".
+//
+// It knows no other package of Portico. cmd reads a Config and hands each
+// package the part that it needs.
+package configs
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Config is the whole configuration, key for key as in the YAML file. Load and
+// Parse give one that is complete and valid; Default gives the defaults.
+type Config struct {
+	Listen         string      `yaml:"listen"`          // host:port of the service
+	BaseURL        string      `yaml:"base_url"`        // "" : from Listen; see ExternalURL
+	TLS            ServerTLS   `yaml:"tls"`             // both empty: plain HTTP
+	TrustedProxies []string    `yaml:"trusted_proxies"` // addresses or CIDRs; see TrustedPrefixes
+	DataDir        string      `yaml:"data_dir"`        // mirror files, SQLite store, secret key file
+	SecretKey      Secret      `yaml:"secret_key"`      // "" : a file in DataDir; see MasterKey
+	SecretKeyFile  string      `yaml:"secret_key_file"`
+	Store          Store       `yaml:"store"`
+	Directories    []Directory `yaml:"directories"` // in order of precedence
+	APIs           APIs        `yaml:"apis"`
+	Mail           Mail        `yaml:"mail"`
+	Limits         Limits      `yaml:"limits"`
+	Log            Log         `yaml:"log"`
+	Metrics        Metrics     `yaml:"metrics"`
+
+	// Warnings are what Load found doubtful but not wrong. Say them at start.
+	Warnings []Warning `yaml:"-"`
+
+	where map[string]position // key path to the place where it was set
+}
+
+// ServerTLS names the certificate of the service, PEM files.
+type ServerTLS struct {
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+}
+
+// Store says where local data lives: "" for SQLite in DataDir, else a
+// postgres:// URL. A secret, because such URLs hold passwords.
+type Store struct {
+	URL     Secret `yaml:"url"`
+	URLFile string `yaml:"url_file"`
+}
+
+// APIs holds one section for each API dialect.
+type APIs struct {
+	Action         ActionAPI         `yaml:"action"`
+	Integration    IntegrationAPI    `yaml:"integration"`
+	UserManagement UserManagementAPI `yaml:"usermanagement"`
+	Collaboration  CollaborationAPI  `yaml:"collaboration"`
+	SCIM           SCIMAPI           `yaml:"scim"`
+}
+
+// ActionAPI configures the AccountHub action API and its mobile API.
+type ActionAPI struct {
+	Enabled    bool   `yaml:"enabled"`
+	Prefix     string `yaml:"prefix"` // "" or "/path"
+	Mobile     bool   `yaml:"mobile"`
+	Apps       Apps   `yaml:"apps"` // for listapps, order kept
+	AdminEmail string `yaml:"admin_email"`
+	Language   string `yaml:"language"` // of texts, such as "en"
+	Timezone   string `yaml:"timezone"` // IANA name
+
+	// LoginInterval is the least time between two guarded requests (login,
+	// alertemail, bad keys) of one client; 0 switches the limit off.
+	LoginInterval time.Duration `yaml:"login_interval"`
+	// ExemptKeys are labels of API keys that LoginInterval does not apply to.
+	ExemptKeys []string `yaml:"exempt_keys"`
+}
+
+// IntegrationAPI configures the members and teams API.
+type IntegrationAPI struct {
+	Enabled    bool     `yaml:"enabled"`
+	Prefix     string   `yaml:"prefix"`
+	Keys       []Secret `yaml:"keys"`      // plain keys, besides those of the store
+	KeysFile   string   `yaml:"keys_file"` // one key a line
+	AllowEmail bool     `yaml:"allow_email"`
+}
+
+// UserManagementAPI configures the profile, users and roles API.
+type UserManagementAPI struct {
+	Enabled bool   `yaml:"enabled"`
+	Prefix  string `yaml:"prefix"`
+	Account string `yaml:"account"` // tenant slug before the slash of the Basic user
+	Roles   []Role `yaml:"roles"`   // highest first; none: the built-in catalogue
+}
+
+// Role is one role of the user management API.
+type Role struct {
+	Name        string   `yaml:"name"`
+	Permissions []string `yaml:"permissions"`
+	Groups      []string `yaml:"groups"` // names of groups whose members have the role
+	Default     bool     `yaml:"default"`
+}
+
+// CollaborationAPI configures the collaboration API.
+type CollaborationAPI struct {
+	Enabled bool `yaml:"enabled"`
+}
+
+// SCIMAPI configures SCIM 2.0.
+type SCIMAPI struct {
+	Enabled    bool   `yaml:"enabled"`
+	Prefix     string `yaml:"prefix"`
+	MaxResults int    `yaml:"max_results"` // most resources in one answer
+}
+
+// Mail says how mail leaves: an smtp:// (STARTTLS) or smtps:// URL with user
+// and password, and the sender's address. Empty: no mail is sent.
+type Mail struct {
+	SMTPURL     Secret `yaml:"smtp_url"`
+	SMTPURLFile string `yaml:"smtp_url_file"`
+	From        string `yaml:"from"`
+}
+
+// Limits bound what one client can make the service do.
+type Limits struct {
+	Body              Size          `yaml:"body"`   // of a request
+	Header            Size          `yaml:"header"` // of a request, all lines together
+	Concurrency       int           `yaml:"concurrency"`
+	ReadHeaderTimeout time.Duration `yaml:"read_header_timeout"`
+	ReadTimeout       time.Duration `yaml:"read_timeout"`
+	WriteTimeout      time.Duration `yaml:"write_timeout"`
+	IdleTimeout       time.Duration `yaml:"idle_timeout"`
+	ShutdownTimeout   time.Duration `yaml:"shutdown_timeout"`
+}
+
+// Log says what is logged and how.
+type Log struct {
+	Level  string `yaml:"level"`  // debug | info | warn | error
+	Format string `yaml:"format"` // text | json
+}
+
+// Metrics names the address of the Prometheus listener; "" is off.
+type Metrics struct {
+	Listen string `yaml:"listen"`
+}
+
+// ExternalURL is how the outside world reaches Portico, without a slash at the
+// end: BaseURL, else the scheme and host that follow from Listen and TLS.
+func (c *Config) ExternalURL() string {
+	if c.BaseURL != "" {
+		return strings.TrimRight(c.BaseURL, "/")
+	}
+	u := url.URL{Scheme: "http", Host: c.Listen}
+	if c.TLS.CertFile != "" {
+		u.Scheme = "https"
+	}
+	if port, found := strings.CutPrefix(c.Listen, ":"); found {
+		u.Host = "localhost:" + port
+	}
+	return u.String()
+}
+
+// TrustedPrefixes gives TrustedProxies as prefixes; a single address becomes
+// the prefix that holds only it. Entries that are neither are left out: Load
+// has refused them.
+func (c *Config) TrustedPrefixes() []netip.Prefix {
+	var prefixes []netip.Prefix
+	for _, s := range c.TrustedProxies {
+		if p, err := parsePrefix(s); err == nil {
+			prefixes = append(prefixes, p)
+		}
+	}
+	return prefixes
+}
+
+// parsePrefix reads an address or a CIDR.
+func parsePrefix(s string) (netip.Prefix, error) {
+	if !strings.Contains(s, "/") {
+		addr, err := netip.ParseAddr(s)
+		if err != nil {
+			return netip.Prefix{}, err
+		}
+		addr = addr.Unmap()
+		return addr.Prefix(addr.BitLen())
+	}
+	p, err := netip.ParsePrefix(s)
+	return p.Masked(), err
+}

@@ -1,0 +1,51 @@
+package configs
+
+import "time"
+
+// Default is the configuration with nothing written: every default that there
+// is stands here and in DefaultDirectory. It is not valid by itself, for it has
+// no directory.
+func Default() *Config {
+	return &Config{
+		Listen:  "127.0.0.1:8080",
+		DataDir: "/var/lib/portico",
+		APIs: APIs{
+			Action: ActionAPI{
+				Enabled:       true,
+				Mobile:        true,
+				Language:      "en",
+				Timezone:      "UTC",
+				LoginInterval: 2 * time.Second,
+			},
+			Integration:    IntegrationAPI{Enabled: true, Prefix: "/$intapi"},
+			UserManagement: UserManagementAPI{Enabled: true, Account: "example"},
+			Collaboration:  CollaborationAPI{Enabled: true},
+			SCIM:           SCIMAPI{Enabled: true, Prefix: "/scim/v2", MaxResults: 1000},
+		},
+		Limits: Limits{
+			Body:              1 << 20,
+			Header:            32 << 10,
+			Concurrency:       512,
+			ReadHeaderTimeout: 5 * time.Second,
+			ReadTimeout:       30 * time.Second,
+			WriteTimeout:      time.Minute,
+			IdleTimeout:       2 * time.Minute,
+			ShutdownTimeout:   20 * time.Second,
+		},
+		Log: Log{Level: "info", Format: "text"},
+	}
+}
+
+// DefaultDirectory is a directory of which nothing was written.
+func DefaultDirectory() Directory {
+	return Directory{
+		Sync: Sync{Mode: "auto", Interval: 30 * time.Second},
+		Pool: DirectoryPool{
+			Size:        8,
+			BindSize:    32,
+			Timeout:     10 * time.Second,
+			DialTimeout: 3 * time.Second,
+			IdleTimeout: 5 * time.Minute,
+		},
+	}
+}
