@@ -27,7 +27,7 @@ const (
 	shortOperations    = 1200
 )
 
-func fromEnvironment(t *testing.T, name string, otherwise int) int {
+func fromEnvironment(t testing.TB, name string, otherwise int) int {
 	text := os.Getenv(name)
 	if text == "" {
 		return otherwise
@@ -43,32 +43,41 @@ func fromEnvironment(t *testing.T, name string, otherwise int) int {
 // end the store says what the directory says.
 func TestRandomOperations(t *testing.T) {
 	modes(t, func(t *testing.T, mode Mode) {
-		total := fromEnvironment(t, operationsVariable, shortOperations)
-		if mode == ModePoll {
-			total /= 2
-		}
-		seed := fromEnvironment(t, seedVariable, int(time.Now().UnixNano()%1_000_000))
-		t.Logf("%s=%d", seedVariable, seed)
-		w := newWorld(t, Config{
-			Mode: mode, Heartbeat: 500 * time.Millisecond, Patience: 2 * time.Second, Reconcile: 5 * time.Second,
-			Verify: 300 * time.Millisecond, Lag: 200 * time.Millisecond,
-		},
-			testenv.WithSessionLog(50))
+		w := newWorld(t, chaosConfig(mode), testenv.WithSessionLog(50))
 		proxy := testenv.OpenProxy(t, w.server.Address())
 		w.dir.url = proxy.URL("ldap")
-		c := newChaos(w, proxy, uint64(seed)) //nolint:gosec // any number will do
-		w.start()
-		for i := range total {
-			c.step()
-			if i%(total/4) == total/4-1 {
-				c.settle()
-			}
-		}
-		c.settle()
-		s := w.feed.Status()
-		t.Logf("%d operations, %d people, %d groups; %d events, %d transactions, %d full reads, %d reconnects, refused: %v",
-			total, len(c.people), len(c.groups), s.Events, s.Batches, s.Refreshes, s.Reconnects, c.refused)
+		w.chaos(proxy, shortOperations)
 	})
+}
+
+func chaosConfig(mode Mode) Config {
+	return Config{
+		Mode: mode, Heartbeat: 500 * time.Millisecond, Patience: 2 * time.Second, Reconcile: 5 * time.Second,
+		Verify: 300 * time.Millisecond, Lag: 200 * time.Millisecond,
+	}
+}
+
+// chaos makes random changes and faults and compares now and then.
+func (w *world) chaos(proxy *testenv.Proxy, usual int) {
+	w.t.Helper()
+	total := fromEnvironment(w.t, operationsVariable, usual)
+	if w.cfg.Mode == ModePoll {
+		total /= 2
+	}
+	seed := fromEnvironment(w.t, seedVariable, int(time.Now().UnixNano()%1_000_000))
+	w.t.Logf("%s=%d", seedVariable, seed)
+	c := newChaos(w, proxy, uint64(seed)) //nolint:gosec // any number will do
+	w.start()
+	for i := range total {
+		c.step()
+		if i%(total/4) == total/4-1 {
+			c.settle()
+		}
+	}
+	c.settle()
+	s := w.feed.Status()
+	w.t.Logf("%d operations, %d people, %d groups; %d events, %d transactions, %d full reads, %d reconnects, refused: %v",
+		total, len(c.people), len(c.groups), s.Events, s.Batches, s.Refreshes, s.Reconnects, c.refused)
 }
 
 // chaos makes changes and faults and remembers what there is.
@@ -149,7 +158,7 @@ func (c *chaos) step() {
 func (c *chaos) settle() {
 	c.w.equal()
 	if testing.Verbose() {
-		c.w.t.Logf("equal at %d entries", len(c.w.store.dump()))
+		c.w.t.Logf("equal at %d entries", len(c.w.dump()))
 	}
 }
 
