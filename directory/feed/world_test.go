@@ -220,7 +220,7 @@ func (w *world) truth() map[string]flat {
 // equal waits until the store says what the directory says.
 func (w *world) equal() {
 	w.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(90 * time.Second)
 	for {
 		truth, store := w.truth(), w.dump()
 		if reflect.DeepEqual(truth, store) {

@@ -81,19 +81,19 @@ func TestFilters(t *testing.T) {
 	ad := entry("cn=a,"+testBase, "objectClass", "user", "userAccountControl", "514",
 		"objectCategory", "CN=Person,CN=Schema,CN=Configuration,DC=samdom,DC=example,DC=com")
 	for text, want := range map[string]bool{
-		"(userAccountControl:1.2.840.113556.1.4.803:=2)":      true,
-		"(!(userAccountControl:1.2.840.113556.1.4.803:=2))":   false,
-		"(userAccountControl:1.2.840.113556.1.4.803:=18)":     false,
-		"(userAccountControl:1.2.840.113556.1.4.804:=18)":     true,
-		"(userAccountControl>=600)":                           false,
-		"(userAccountControl>=60)":                            true,
-		"(userAccountControl<=514)":                           true,
-		"(&(objectClass=user)(!(objectClass=computer)))":      true,
-		"(&(objectCategory=person)(objectClass=user))":        true,
-		"(objectCategory=User)":                               true,
-		"(objectCategory=group)":                              false,
+		"(userAccountControl:1.2.840.113556.1.4.803:=2)":                                    true,
+		"(!(userAccountControl:1.2.840.113556.1.4.803:=2))":                                 false,
+		"(userAccountControl:1.2.840.113556.1.4.803:=18)":                                   false,
+		"(userAccountControl:1.2.840.113556.1.4.804:=18)":                                   true,
+		"(userAccountControl>=600)":                                                         false,
+		"(userAccountControl>=60)":                                                          true,
+		"(userAccountControl<=514)":                                                         true,
+		"(&(objectClass=user)(!(objectClass=computer)))":                                    true,
+		"(&(objectCategory=person)(objectClass=user))":                                      true,
+		"(objectCategory=User)":                                                             true,
+		"(objectCategory=group)":                                                            false,
 		"(objectCategory=cn=person,cn=schema,cn=configuration,dc=samdom,dc=example,dc=com)": true,
-		"(|(objectClass=computer)(objectClass=organization))": false,
+		"(|(objectClass=computer)(objectClass=organization))":                               false,
 	} {
 		if got := matches(t, text, ad); got != want {
 			t.Errorf("%s: %v", text, got)
