@@ -30,8 +30,8 @@ func newFolder(name string) (*folder, error) {
 	}
 	f := &folder{path: path}
 	// The read ends when the write end of the pipe is closed: by close, or by the end of this process.
-	f.remover = exec.Command("/bin/sh", "-c", `read -r _; rm -rf -- "$1"; sleep 1; rm -rf -- "$1"`, "sh", path) //nolint:gosec,noctx // fixed text; it must outlive every context
-	f.remover.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}                                                 // an interrupt from the keyboard is not for it
+	f.remover = exec.Command("/bin/sh", "-c", `read -r _; rm -rf -- "$1"; sleep 1; rm -rf -- "$1"`, "sh", path)
+	f.remover.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt from the keyboard is not for it
 	held, err := f.remover.StdinPipe()
 	if err == nil {
 		err = f.remover.Start()
@@ -67,11 +67,11 @@ func (f *folder) close() {
 
 // tail returns the last lines of a log file, or why there are none.
 func tail(path string) string {
-	file, err := os.Open(path) //nolint:gosec // our own log file
+	file, err := os.Open(path)
 	if err != nil {
 		return "(no log: " + err.Error() + ")"
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
 		return "(no log: " + err.Error() + ")"

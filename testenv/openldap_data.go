@@ -66,7 +66,7 @@ func (s *LDAPServer) Add(ldif string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // every answer has been seen
+	defer conn.Close()
 	for _, entry := range entries {
 		if err := conn.Add(entry); err != nil {
 			return fmt.Errorf("add %s: %w", entry.DN, err)
@@ -82,7 +82,7 @@ func (s *LDAPServer) SetOperational(dn, attribute string, values ...string) erro
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // every answer has been seen
+	defer conn.Close()
 	change := ldap.NewModifyRequest(dn, []ldap.Control{ldap.NewControlString(relaxRules, true, "")})
 	change.Replace(attribute, values)
 	if err := conn.Modify(change); err != nil {
@@ -97,7 +97,7 @@ func (s *LDAPServer) SetPolicy(values map[string]string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // every answer has been seen
+	defer conn.Close()
 	change := ldap.NewModifyRequest(s.PolicyDN, nil)
 	for name, value := range values {
 		if value == "" {

@@ -98,13 +98,13 @@ func TestOpenLDAP_ServerCertificates(t *testing.T) {
 	t.Parallel()
 	ca := testenv.Certificates(t)
 	for name, certificate := range map[string]testenv.Certificate{
-		"expired": ca.Expired(t, "127.0.0.1"), "not valid for": ca.WrongName(t),
+		"expired": ca.Expired(t, "127.0.0.1"), "doesn't contain any IP": ca.WrongName(t),
 	} {
 		server := testenv.OpenLDAP(t, testenv.WithServerCertificate(certificate))
 		trust := &tls.Config{RootCAs: ca.Pool(), MinVersion: tls.VersionTLS12}
 		_, err := ldap.DialURL(server.LDAPSURL(), ldap.DialWithTLSConfig(trust))
-		if err == nil || !(strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "doesn't contain any IP")) {
-			t.Errorf("%s: %v", name, err)
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s certificate: %v", name, err)
 		}
 	}
 }

@@ -214,7 +214,7 @@ func (s *PostgreSQLServer) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	if err := child.waitUntil(ctx, s.answers); err != nil {
-		child.stop(syscall.SIGQUIT, stopPatience)
+		child.stop(syscall.SIGQUIT)
 		return fmt.Errorf("postgres: %w", err)
 	}
 	s.process = child

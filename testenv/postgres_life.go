@@ -53,7 +53,7 @@ func (s *PostgreSQLServer) execute(ctx context.Context, statement string) error 
 	if err != nil {
 		return fmt.Errorf("connect to the test server: %w", err)
 	}
-	defer conn.Close(ctx) //nolint:errcheck // the statement has been answered
+	defer conn.Close(ctx)
 	if _, err := conn.Exec(ctx, statement); err != nil {
 		return fmt.Errorf("test server: %w", err)
 	}
@@ -81,7 +81,7 @@ func (s *PostgreSQLServer) Kill() {
 
 // Stop ends the server in an orderly way; open sessions are cut.
 func (s *PostgreSQLServer) Stop() {
-	s.withProcess(func(p *process) { p.stop(syscall.SIGINT, stopPatience) })
+	s.withProcess(func(p *process) { p.stop(syscall.SIGINT) })
 }
 
 // Pause makes the server hang with all its sessions, until Resume.
@@ -122,7 +122,7 @@ func (s *PostgreSQLServer) Close() {
 		for _, pid := range children(p.pid) {
 			_ = syscall.Kill(pid, syscall.SIGCONT)
 		}
-		p.stop(syscall.SIGQUIT, stopPatience)
+		p.stop(syscall.SIGQUIT)
 	})
 	if s.folder != nil {
 		s.folder.close()

@@ -98,13 +98,13 @@ func (p *process) kill() {
 	<-p.done
 }
 
-// stop asks the child to end with the signal and kills it when it has not ended after the patience.
-func (p *process) stop(s syscall.Signal, patience time.Duration) {
+// stop asks the child to end with the signal and kills it when that takes too long.
+func (p *process) stop(s syscall.Signal) {
 	p.signal(s)
 	p.signal(syscall.SIGCONT) // a paused child hears nothing
 	select {
 	case <-p.done:
-	case <-time.After(patience):
+	case <-time.After(stopPatience):
 		p.kill()
 	}
 }
@@ -134,7 +134,7 @@ func children(pid int) []int {
 	}
 	var found []int
 	for _, path := range stats {
-		text, err := os.ReadFile(path) //nolint:gosec // a path below /proc that Glob found
+		text, err := os.ReadFile(path)
 		if err != nil {
 			continue // it has ended in the meantime
 		}

@@ -32,6 +32,7 @@ const (
 	auditBatch     = 512  // records in one transaction, if no single call brings more
 	auditColumns   = 12
 	maxInsertRows  = 64
+	maxGather      = 200 * time.Microsecond
 	maxAddressLen  = 64
 	maxRequestLen  = 128
 	maxRecordText  = 1000
@@ -53,6 +54,7 @@ type auditor struct {
 	closed bool
 	queue  chan *appendCall
 	done   chan struct{}
+	expect int    // calls to come after the last transaction, used by the writing goroutine only
 	last   Anchor // of this process, used by the writing goroutine only
 }
 
@@ -177,8 +179,9 @@ func (a *auditor) close() {
 	<-a.done
 }
 
-// collect waits for a call and takes along those that come at the same time:
-// callers that were released by the last transaction get the processor first.
+// collect waits for a call and takes along those that come at the same time. It
+// yields the processor to callers that the last transaction released, until as
+// many are here as were served or waiting then, but not for long.
 func (a *auditor) collect() (calls []*appendCall, open bool) {
 	first, open := <-a.queue
 	if !open {
@@ -186,7 +189,8 @@ func (a *auditor) collect() (calls []*appendCall, open bool) {
 	}
 	calls = append(calls, first)
 	records := len(first.records)
-	for idle := 0; idle < 2 && records < auditBatch; {
+	begun := time.Now()
+	for idle := 0; records < auditBatch; {
 		select {
 		case call, open := <-a.queue:
 			if !open {
@@ -195,10 +199,14 @@ func (a *auditor) collect() (calls []*appendCall, open bool) {
 			calls = append(calls, call)
 			records += len(call.records)
 			idle = 0
+			continue
 		default:
-			idle++
-			runtime.Gosched()
 		}
+		idle++
+		if idle > 2 && (len(calls) >= a.expect || time.Since(begun) > maxGather) {
+			break
+		}
+		runtime.Gosched()
 	}
 	return calls, true
 }
@@ -218,6 +226,7 @@ func (a *auditor) flush(s *Store, calls []*appendCall) {
 	if err == nil {
 		a.last = head
 	}
+	a.expect = len(calls) + len(a.queue)
 	for _, call := range calls {
 		call.result <- err
 	}

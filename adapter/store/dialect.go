@@ -163,7 +163,7 @@ func openSQLiteWriter(path string) (*sql.DB, error) {
 		"_txlock": {"immediate"},
 		"_pragma": {
 			"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
-			"journal_size_limit(67108864)",
+			"journal_size_limit(67108864)", "wal_autocheckpoint(4000)",
 		},
 	}))
 	if err != nil {
@@ -227,7 +227,16 @@ func likeLiteral(text string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 }
 
-// marks gives "?, ?, ?" for an IN list or a row of VALUES.
+// textsIn and numbersIn give what stands in the parentheses of an IN with many
+// values. A list of VALUES is looked up by hash or index; a plain list would be
+// compared one by one under a plan that PostgreSQL made while the table was empty.
+func textsIn(n int) string { return "VALUES " + rowMarks(n, 1) }
+
+func numbersIn(n int) string {
+	return "VALUES (CAST(? AS BIGINT))" + strings.Repeat(", (?)", n-1)
+}
+
+// marks gives "?, ?, ?" for a short IN list or a row of VALUES.
 func marks(n int) string {
 	return strings.TrimSuffix(strings.Repeat("?, ", n), ", ")
 }

@@ -49,7 +49,7 @@ func (s Subject) valid() error {
 
 // idQueries are the queries of one kind.
 type idQueries struct {
-	byStable, byStables, insert, byUID, byUIDs, setName, setUID, putUID string
+	byStable, byStables, insert, byUID, byUIDs, setName, setUID, putUID, analyze string
 }
 
 func (k Kind) queries() (idQueries, error) {
@@ -73,6 +73,7 @@ func idQueriesFor(table string) idQueries {
 		setName:   "UPDATE " + table + " SET name = ? WHERE directory = ? AND stable = ?",
 		setUID:    "UPDATE " + table + " SET id = ? WHERE directory = ? AND stable = ?",
 		putUID:    "INSERT INTO " + table + " (id, directory, stable, name, created_at) VALUES (?, ?, ?, ?, ?)",
+		analyze:   "ANALYZE " + table,
 	}
 }
 
@@ -108,6 +109,7 @@ func (s *Store) UIDs(ctx context.Context, kind Kind, subjects []Subject) ([]int6
 		if err != nil {
 			return nil, err
 		}
+		s.analyze(ctx, q.analyze, len(missing))
 	}
 	if len(renamed) > 0 {
 		s.rename(ctx, q, renamed)
@@ -133,7 +135,7 @@ func (s *Store) knownUIDs(ctx context.Context, q idQueries, subjects []Subject) 
 		return have, err
 	}
 	return have, eachStableChunk(subjects, func(directory string, args []any) error {
-		return s.many(ctx, "numeric ids", q.byStables+marks(len(args)-1)+")", args, scanKnown(directory, have))
+		return s.many(ctx, "numeric ids", q.byStables+textsIn(len(args)-1)+")", args, scanKnown(directory, have))
 	})
 }
 
@@ -201,7 +203,7 @@ func (t *tx) giveUIDs(ctx context.Context, kind Kind, q idQueries, missing []Sub
 		return err
 	}
 	err = eachStableChunk(missing, func(directory string, args []any) error {
-		return t.each(ctx, q.byStables+marks(len(args)-1)+")", args, scanKnown(directory, have))
+		return t.each(ctx, q.byStables+textsIn(len(args)-1)+")", args, scanKnown(directory, have))
 	})
 	if err != nil {
 		return err
@@ -262,6 +264,18 @@ func (t *tx) setCounter(ctx context.Context, kind Kind, next int64) error {
 	return err
 }
 
+// analyze tells PostgreSQL at once that a table has grown a lot: until it looks
+// by itself, a minute later, it would read the whole table for each question.
+// It is a help only, so a failure costs nobody an answer.
+func (s *Store) analyze(ctx context.Context, query string, grown int) {
+	if s.dialect.name != dialectPostgres || grown < idChunk {
+		return
+	}
+	if _, err := s.w.ExecContext(ctx, query); err != nil {
+		s.log.Debug("statistics were not refreshed", "error", err)
+	}
+}
+
 // rename stores the names seen last. They are a help for people who read the
 // database, so a failure costs nobody an answer.
 func (s *Store) rename(ctx context.Context, q idQueries, renamed []Subject) {
@@ -309,7 +323,7 @@ func (s *Store) SubjectsByUID(ctx context.Context, kind Kind, uids []int64) (map
 	}
 	found := make(map[int64]Subject, len(uids))
 	return found, eachUIDChunk(uids, func(args []any) error {
-		return s.many(ctx, "numeric ids", q.byUIDs+marks(len(args))+")", args, func(rows *sql.Rows) error {
+		return s.many(ctx, "numeric ids", q.byUIDs+numbersIn(len(args))+")", args, func(rows *sql.Rows) error {
 			var uid int64
 			var sub Subject
 			if err := rows.Scan(&uid, &sub.Directory, &sub.Stable, &sub.Name); err != nil {

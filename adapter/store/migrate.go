@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"net/url"
 
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 // Migrations are pairs of files with the same number and name, one for each
@@ -20,32 +20,22 @@ import (
 //go:embed migrations
 var embeddedMigrations embed.FS
 
-const schemaTable = "portico_schema"
+const (
+	schemaTable = "portico_schema"
+	schemaLock  = 0x706f727469636f // "portico"
+)
 
-// migrate brings the schema up to date. With PostgreSQL a session lock lets one
-// process migrate while others wait; with SQLite the caller holds lockSQLite.
+// migrate brings the schema up to date. The caller holds lockSQLite or
+// lockPostgres: of several processes one migrates while the others wait.
 func (s *Store) migrate(ctx context.Context, migrations fs.FS) error {
-	// A broken address or password shall be told as such, not as a failed migration.
-	if err := s.w.PingContext(ctx); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
 	folder, err := fs.Sub(migrations, "migrations/"+s.dialect.name)
 	if err != nil {
 		return err
 	}
-	options := []goose.ProviderOption{
+	provider, err := goose.NewProvider(s.dialect.goose, s.w, folder,
 		goose.WithTableName(schemaTable),
 		goose.WithDisableGlobalRegistry(true),
-		goose.WithLogger(goose.NopLogger()),
-	}
-	if s.dialect.name == dialectPostgres {
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300), lock.WithUnlockTimeout(1, 10))
-		if err != nil {
-			return err
-		}
-		options = append(options, goose.WithSessionLocker(locker))
-	}
-	provider, err := goose.NewProvider(s.dialect.goose, s.w, folder, options...)
+		goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return fmt.Errorf("migrations: %w", err)
 	}
@@ -80,6 +70,33 @@ func refuseNewer(ctx context.Context, provider *goose.Provider) error {
 			"start the newer program again, or restore a backup from before its first start", ErrSchemaNewer, have, known)
 	}
 	return nil
+}
+
+// lockPostgres waits until no other process migrates the database. The lock
+// belongs to a session, so it is gone when the process or its connection dies.
+func (s *Store) lockPostgres(ctx context.Context) (unlock func(), err error) {
+	conn, err := s.w.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var free bool
+	err = conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", schemaLock).Scan(&free)
+	if err == nil && !free {
+		s.log.Info("another process is preparing the database: waiting for it")
+		_, err = conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", schemaLock)
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+		defer cancel()
+		if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", schemaLock); err != nil {
+			// The session must not go back to the pool with the lock: end it.
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
+		_ = conn.Close()
+	}, nil
 }
 
 // lockSQLite waits until no other process opens or migrates the file. The lock

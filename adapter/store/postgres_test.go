@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"flag"
 	"fmt"
 	"net"
 	"net/url"
@@ -83,8 +84,13 @@ func startPostgres() error {
 	if err != nil {
 		return err
 	}
+	// Tests kill Portico, never PostgreSQL; benchmarks shall pay for durability.
+	fsync := "off"
+	if flag.Lookup("test.bench").Value.String() != "" {
+		fsync = "on"
+	}
 	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", port,
-		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="+postgres.dir, "-c", "max_connections=300")
+		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="+postgres.dir, "-c", "max_connections=300", "-c", "fsync="+fsync)
 	cmd.Dir, cmd.SysProcAttr = postgres.dir, attr
 	if err := cmd.Start(); err != nil {
 		return err

@@ -57,7 +57,7 @@ func (s *Store) Local(ctx context.Context, uid int64) (Local, error) {
 func (s *Store) Locals(ctx context.Context, uids []int64) (map[int64]Local, error) {
 	found := make(map[int64]Local)
 	return found, eachUIDChunk(uids, func(args []any) error {
-		query := "SELECT uid, " + localColumns + " FROM locals WHERE uid IN (" + marks(len(args)) + ")"
+		query := "SELECT uid, " + localColumns + " FROM locals WHERE uid IN (" + numbersIn(len(args)) + ")"
 		return s.many(ctx, "local data", query, args, func(rows *sql.Rows) error {
 			var uid, at int64
 			var l Local

@@ -140,6 +140,11 @@ func (s *Store) openPostgres(ctx context.Context, rawURL string, migrations fs.F
 		return invalidf("%v", err)
 	}
 	s.w, s.r, s.listen = db, db, cfg
+	unlock, err := s.lockPostgres(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	return s.migrate(ctx, migrations)
 }
 

@@ -128,10 +128,10 @@ func byName(name string) *ldap.SearchRequest {
 func TestAbuse_A14_SuccessWithAReferralIsNoSignIn(t *testing.T) {
 	for name, reply := range map[string]func(int64) *ber.Packet{
 		"referral beside success": func(id int64) *ber.Packet {
-			return result(id, ldap.ApplicationBindResponse, 0, "", referral("ldap://evil.example/"))
+			return result(id, ldap.ApplicationBindResponse, 0, "", referTo("ldap://evil.example/"))
 		},
 		"code 10": func(id int64) *ber.Packet {
-			return result(id, ldap.ApplicationBindResponse, 10, "", referral("ldap://evil.example/"))
+			return result(id, ldap.ApplicationBindResponse, 10, "", referTo("ldap://evil.example/"))
 		},
 		"another's answer": func(id int64) *ber.Packet { return result(id, ldap.ApplicationSearchResultDone, 0, "") },
 	} {

@@ -120,13 +120,13 @@ func New(cfg Config, log *slog.Logger) (*Client, error) {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.service = newPool(poolConfig{
 		option: "pool.size", size: cfg.PoolSize, wait: cfg.Timeout, idle: cfg.IdleTimeout, age: cfg.MaxAge,
-		dial: func(ctx context.Context) (*conn, error) { return c.dialAny(ctx, true) },
+		dial: func(ctx context.Context) (*conn, error) { return c.dialAny(ctx, forService) },
 		down: func() error { return c.allDown(true) }, healthy: c.healthy,
 	})
 	c.binds = newPool(poolConfig{
 		option: "pool.bind_size", size: cfg.BindPoolSize, wait: cfg.Timeout,
 		idle: min(cfg.IdleTimeout, bindIdleMax), age: cfg.MaxAge,
-		dial: func(ctx context.Context) (*conn, error) { return c.dialAny(ctx, false) },
+		dial: func(ctx context.Context) (*conn, error) { return c.dialAny(ctx, forBinds) },
 		down: func() error { return c.allDown(false) },
 	})
 	return c, nil
@@ -260,12 +260,16 @@ func (c *Client) forget(k *conn) {
 
 // kill cuts all connections to s, or all there are.
 func (c *Client) kill(s *server) {
+	var all []*conn
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	for k := range c.conns {
 		if s == nil || k.srv == s {
-			k.kill()
+			all = append(all, k)
 		}
+	}
+	c.mu.Unlock()
+	for _, k := range all {
+		k.kill()
 	}
 }
 

@@ -5,13 +5,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"strings"
 	"time"
 
-	ber "github.com/go-asn1-ber/asn1-ber"
 	"github.com/go-ldap/ldap/v3"
 
 	"portico/directory"
@@ -80,55 +78,67 @@ func orElse(s, usual string) string {
 	return s
 }
 
-// dial connects to s, with TLS where configured, and binds as the service
-// account if service is set. All of it together takes DialTimeout at most.
-func (c *Client) dial(ctx context.Context, s *server, service bool) (*conn, error) {
+// purpose is what a connection is made for.
+type purpose uint8
+
+const (
+	forService   purpose = iota // go-ldap's connection, bound as the service account
+	forBinds                    // user binds
+	forStrangers                // go-ldap's connection without any bind
+)
+
+// dial connects to s, finishes TLS before anything else is said, and binds
+// where the purpose asks for it. All of it together takes DialTimeout at most.
+func (c *Client) dial(ctx context.Context, s *server, p purpose) (*conn, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.DialTimeout, errNoAnswer)
 	defer cancel()
-	k, err := c.connect(ctx, s)
-	if err != nil {
-		return nil, c.dialError(s, err, context.Cause(ctx))
-	}
-	if !service {
-		return k, nil
-	}
-	if err := c.login(ctx, k); err != nil {
-		k.kill()
-		return nil, err
-	}
-	return k, nil
-}
-
-// connect opens the connection and finishes TLS before anything else is sent.
-func (c *Client) connect(ctx context.Context, s *server) (*conn, error) {
 	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3,
 	}}
 	nc, err := dialer.DialContext(ctx, s.network, s.addr)
 	if err != nil {
-		return nil, err
+		return nil, c.dialError(s, err, context.Cause(ctx))
 	}
 	stop := context.AfterFunc(ctx, func() { _ = nc.Close() })
-	stream, secure := nc, false
+	k, err := c.greet(ctx, s, nc, p)
+	if !stop() {
+		err = context.Cause(ctx)
+	}
+	if err == nil && !c.track(k) {
+		err = errClosed
+	}
+	if err != nil {
+		_ = nc.Close()
+		return nil, c.dialError(s, err, context.Cause(ctx))
+	}
+	if k.l != nil {
+		k.l.Start()
+	}
+	return k, nil
+}
+
+// greet makes a fresh socket ready for requests.
+func (c *Client) greet(ctx context.Context, s *server, nc net.Conn, p purpose) (*conn, error) {
+	stream, err := nc, error(nil)
 	if s.scheme == "ldaps" || c.cfg.StartTLS {
-		secure = true
 		if stream, err = c.secure(ctx, s, nc); err != nil {
-			stop()
-			_ = nc.Close()
 			return nil, err
 		}
 	}
-	if !stop() {
-		return nil, context.Cause(ctx)
-	}
 	k := &conn{nc: nc, srv: s, born: time.Now()}
 	k.w = &wire{Conn: stream, onClose: func() { c.forget(k) }}
-	if !c.track(k) {
-		_ = nc.Close()
-		return nil, errClosed
+	k.x = newExchange(k.w)
+	if p == forService {
+		if err := c.login(s, k.x); err != nil {
+			return nil, err
+		}
+		if !k.x.quiet() {
+			return nil, errors.New("the server sent more than the answer to the bind")
+		}
 	}
-	k.l = ldap.NewConn(k.w, secure)
-	k.l.Start()
+	if p != forBinds {
+		k.l, k.x = ldap.NewConn(k.w, stream != nc), nil
+	}
 	return k, nil
 }
 
@@ -149,34 +159,6 @@ func (c *Client) secure(ctx context.Context, s *server, nc net.Conn) (net.Conn, 
 	return tc, nil
 }
 
-// startTLS asks for TLS on a bare connection (RFC 4511 §4.14). It is done here
-// and not by go-ldap because it must be under the caller's deadline, and because
-// it reads exactly one answer: whatever a server, or somebody on the way, adds
-// in clear goes to the TLS handshake and ends it.
-func startTLS(nc net.Conn) error {
-	const oid = "1.3.6.1.4.1.1466.20037"
-	request := ber.Encode(ber.ClassApplication, ber.TypeConstructed, ldap.ApplicationExtendedRequest, nil, "Start TLS")
-	request.AppendChild(ber.NewString(ber.ClassContext, ber.TypePrimitive, 0, oid, "name"))
-	packet := ber.NewSequence("LDAP Request")
-	packet.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, 1, "MessageID"))
-	packet.AppendChild(request)
-	if _, err := nc.Write(packet.Bytes()); err != nil {
-		return err
-	}
-	answer, err := ber.ReadPacket(io.LimitReader(nc, maxKept))
-	if err != nil {
-		return err
-	}
-	if len(answer.Children) < 2 || answer.Children[0].Value != int64(1) ||
-		answer.Children[1].Tag != ldap.ApplicationExtendedResponse {
-		return errors.New("the answer to StartTLS is not one; is this an LDAP server?")
-	}
-	if err := ldap.GetLDAPError(answer); err != nil {
-		return &startTLSRefused{err}
-	}
-	return nil
-}
-
 // anonymous tells whether service connections to s are made without a bind.
 func (c *Client) anonymous(s *server) bool { return c.cfg.BindDN == "" && !c.external(s) }
 
@@ -185,35 +167,28 @@ func (c *Client) external(s *server) bool {
 	return c.cfg.BindDN == "" && (s.network == "unix" || secure && c.cfg.TLS.CertFile != "")
 }
 
-// login binds the connection as the service account.
-func (c *Client) login(ctx context.Context, k *conn) error {
-	if c.anonymous(k.srv) {
+// login binds as the service account.
+func (c *Client) login(s *server, x *exchange) error {
+	if c.anonymous(s) {
 		return nil
 	}
-	var r directory.BindResult
-	var bindErr error
-	_, cut := k.within(ctx, c.cfg.DialTimeout, func() error {
-		if c.external(k.srv) {
-			r, bindErr = k.bindExternal()
-		} else {
-			r, bindErr = k.bind(c.cfg.BindDN, c.cfg.BindPassword)
-		}
-		return bindErr
-	})
-	if cut != nil && ctx.Err() != nil {
-		cut = context.Cause(ctx)
+	var controls []ldap.Control
+	var err error
+	if c.external(s) {
+		controls, err = x.externalBind()
+	} else {
+		controls, err = x.simpleBind(c.cfg.BindDN, c.cfg.BindPassword)
 	}
+	r := judge(controls, err)
 	switch {
-	case cut != nil:
-		return c.dialError(k.srv, bindErr, cut)
 	case r.Verdict == directory.VerdictSignedIn:
 		return nil
 	case r.Verdict == directory.VerdictGrace:
 		c.log.Warn("the service account's password has expired; sign-ins left before it stops working", "left", r.Grace)
 		return nil
-	case bindErr != nil && !answered(bindErr):
-		return c.dialError(k.srv, bindErr, nil)
-	case ldap.IsErrorAnyOf(bindErr, ldap.LDAPResultBusy, ldap.LDAPResultUnavailable, ldap.LDAPResultServerDown, ldap.LDAPResultOther):
+	case err != nil && !answered(err):
+		return err
+	case ldap.IsErrorAnyOf(err, ldap.LDAPResultBusy, ldap.LDAPResultUnavailable, ldap.LDAPResultServerDown, ldap.LDAPResultOther):
 		return fmt.Errorf("the server is not ready: %s", r.Detail)
 	}
 	return &refusal{account: orElse(c.cfg.BindDN, "SASL EXTERNAL"), result: r}

@@ -86,6 +86,9 @@ func (c *Client) dialError(s *server, err, cut error) error {
 	if cut != nil {
 		return cut
 	}
+	if refused(err) {
+		return err
+	}
 	var (
 		record    tls.RecordHeaderError
 		authority x509.UnknownAuthorityError
@@ -181,17 +184,12 @@ func (c *Client) incomplete(what string, err error) error {
 // referralURI finds the first URI of an answer with code 10. go-ldap reads it
 // for two kinds of request only.
 func referralURI(e *ldap.Error) string {
-	if e.Packet == nil || len(e.Packet.Children) < 2 {
+	list := referral(e.Packet)
+	if list == nil || len(list.Children) == 0 {
 		return ""
 	}
-	for _, child := range e.Packet.Children[1].Children {
-		if child.Tag == 3 && child.ClassType != 0 && len(child.Children) > 0 {
-			if uri, ok := child.Children[0].Value.(string); ok {
-				return clean(uri)
-			}
-		}
-	}
-	return ""
+	uri, _ := list.Children[0].Value.(string)
+	return clean(uri)
 }
 
 // clean makes a text that came from a server fit for one line of a log.

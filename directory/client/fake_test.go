@@ -130,8 +130,8 @@ func message(id int64, parts ...*ber.Packet) *ber.Packet {
 	return p
 }
 
-// referral is the [3] of an LDAPResult.
-func referral(uri string) *ber.Packet {
+// referTo is the [3] of an LDAPResult.
+func referTo(uri string) *ber.Packet {
 	p := ber.Encode(ber.ClassContext, ber.TypeConstructed, 3, nil, "")
 	p.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, uri, ""))
 	return p

@@ -160,8 +160,19 @@ func (s *slapd) kill() {
 	<-s.exited
 }
 
-func (s *slapd) freeze() { _ = s.cmd.Process.Signal(syscall.SIGSTOP) }
-func (s *slapd) thaw()   { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
+// freeze stops the process without closing anything and waits until it has stopped.
+func (s *slapd) freeze() {
+	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
+	for {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+		if err != nil || bytes.Contains(stat, []byte(") T ")) {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func (s *slapd) thaw() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
 
 // as makes an administrator's connection beside the client.
 func (s *slapd) admin() *ldap.Conn {

@@ -26,7 +26,7 @@ func (c *Client) SearchPaged(ctx context.Context, req *ldap.SearchRequest, pageS
 		return c.unavailable("paged search", err)
 	}
 	defer func() { <-c.streams }()
-	k, err := c.dialAny(ctx, true)
+	k, err := c.dialAny(ctx, forService)
 	if err != nil {
 		return c.unavailable("paged search", err)
 	}

@@ -110,7 +110,7 @@ func (c *Client) Do(ctx context.Context, f func(*ldap.Conn) error) error {
 // TCP keep-alive; the caller ends his stream's context and then closes it. The
 // URL says which server it is on.
 func (c *Client) Dedicated(ctx context.Context) (conn *ldap.Conn, server string, err error) {
-	k, err := c.dialAny(ctx, true)
+	k, err := c.dialAny(ctx, forService)
 	if err != nil {
 		return nil, "", c.unavailable("connect", err)
 	}

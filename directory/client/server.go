@@ -169,7 +169,7 @@ func (s *server) stats() ServerStats {
 
 // probe makes one connection as the service account and closes it.
 func (c *Client) probe(s *server) error {
-	k, err := c.dial(c.ctx, s, true)
+	k, err := c.dial(c.ctx, s, forService)
 	if err != nil {
 		return err
 	}
@@ -191,13 +191,13 @@ func (c *Client) healthy(ctx context.Context, k *conn) bool {
 }
 
 // dialAny connects to the first server in the list that can be used.
-func (c *Client) dialAny(ctx context.Context, service bool) (*conn, error) {
+func (c *Client) dialAny(ctx context.Context, p purpose) (*conn, error) {
 	var faults []error
 	for _, s := range c.servers {
-		gen, err := s.ready(ctx, service)
+		gen, err := s.ready(ctx, p == forService)
 		if err == nil {
 			var k *conn
-			if k, err = c.dial(ctx, s, service); err == nil {
+			if k, err = c.dial(ctx, s, p); err == nil {
 				return k, nil
 			}
 			if ctx.Err() != nil {

@@ -74,7 +74,7 @@ func (st *store) bindEntry(d dname, password string, asked bool) bindOutcome {
 	if out.fault == nil {
 		out.who.dn, out.who.service = e.dn, st.isService(e.dn)
 	}
-	if !asked || !p.known {
+	if !asked {
 		out.replies = nil
 	}
 	return out
@@ -92,11 +92,11 @@ func (st *store) judge(old *entry, p policy, right bool) bindOutcome {
 		}
 	}
 	e := old.clone()
-	if lockOver {
-		e.put(s.pwdAccountLockedTime, "", nil)
-	}
 	if !right {
 		st.countFailure(e, p, now)
+		if lockOver { // as in OpenLDAP, the first failure after a lock does not lock again
+			e.put(s.pwdAccountLockedTime, "", nil)
+		}
 		st.saveState(old, e)
 		return bindOutcome{
 			fault:   refuse(resultInvalidCredentials, ""),
@@ -104,6 +104,9 @@ func (st *store) judge(old *entry, p policy, right bool) bindOutcome {
 		}
 	}
 	e.put(s.pwdFailureTime, "", nil)
+	if lockOver {
+		e.put(s.pwdAccountLockedTime, "", nil)
+	}
 	out := st.checkAge(e, p, now)
 	st.saveState(old, e)
 	return out
@@ -140,10 +143,10 @@ func (st *store) checkAge(e *entry, p policy, now time.Time) bindOutcome {
 	return bindOutcome{replies: []reply{policyReply(expires, -1, policyNoError)}}
 }
 
-// countFailure remembers a wrong password and locks the account when there were
-// too many.
+// countFailure remembers a wrong password and marks the account as locked when
+// there were too many; with pwdLockout FALSE the mark has no effect, but is there.
 func (st *store) countFailure(e *entry, p policy, now time.Time) {
-	if !p.known || !p.lockout {
+	if !p.known {
 		return
 	}
 	s := st.schema

@@ -6,8 +6,9 @@ import (
 )
 
 // checkValues validates the values that a client sent for one attribute: each
-// by its syntax, all of them unlike, and one only where the type allows one.
-func (s *schema) checkValues(d attrDesc, given []string) ([]value, *fault) {
+// by its syntax, all of them unlike (to delete one twice is to delete it once),
+// and one only where the type allows one.
+func (s *schema) checkValues(d attrDesc, given []string, op modOp) ([]value, *fault) {
 	name := d.typ.name() + d.options()
 	vals := make([]value, 0, len(given))
 	seen := make(map[string]bool, len(given))
@@ -18,6 +19,9 @@ func (s *schema) checkValues(d attrDesc, given []string) ([]value, *fault) {
 		}
 		if d.typ.single && i > 0 {
 			return nil, refuse(resultConstraintViolation, "%s: multiple values provided", name)
+		}
+		if seen[form] && op == modDelete {
+			continue
 		}
 		if seen[form] {
 			return nil, refuse(resultValueExists, "%s: value #%d provided more than once", name, i)
@@ -42,6 +46,10 @@ func (s *schema) checkEntry(e *entry) (structural *class, f *fault) {
 	}
 	if structural, f = structuralOf(classes); f != nil {
 		return nil, f
+	}
+	if was := e.first(s.structuralObjectClass); was != "" && was != structural.name {
+		return nil, refuse(resultClassModsProhibited,
+			"structural object class modification from '%s' to '%s' not allowed", was, structural.name)
 	}
 	if f := s.checkNaming(e); f != nil {
 		return nil, f

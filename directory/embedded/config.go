@@ -57,6 +57,9 @@ type Config struct {
 	// NoRefInt leaves members, managers and owners alone when the entry they
 	// point to is renamed or deleted.
 	NoRefInt bool
+	// RefIntNothing is the DN that takes the place of the last manager or owner
+	// that went, as OpenLDAP's refint_nothing; none: the attribute goes too.
+	RefIntNothing string
 
 	// SizeLimit and TimeLimit bound the searches of people (default 500
 	// entries, one hour); services have no limit.
@@ -123,19 +126,29 @@ type service struct {
 	password string
 }
 
-func (c Config) parse(s *schema) (suffix, policy dname, services []service, err error) {
-	if suffix, err = s.parseDN(c.Suffix); err != nil || suffix.isZero() {
-		return suffix, policy, nil, fmt.Errorf("embedded directory: suffix %q: %w", c.Suffix, errDN)
+// names are the DNs of a configuration, parsed.
+type names struct {
+	suffix, policy, nothing dname
+	services                []service
+}
+
+func (c Config) parse(s *schema) (n names, err error) {
+	bad := func(dn string) (names, error) { return n, fmt.Errorf("embedded directory: %q: %w", dn, errDN) }
+	if n.suffix, err = s.parseDN(c.Suffix); err != nil || n.suffix.isZero() {
+		return bad(c.Suffix)
 	}
-	if policy, err = s.parseDN(c.DefaultPolicy); err != nil {
-		return suffix, policy, nil, fmt.Errorf("embedded directory: default policy %q: %w", c.DefaultPolicy, err)
+	if n.policy, err = s.parseDN(c.DefaultPolicy); err != nil {
+		return bad(c.DefaultPolicy)
+	}
+	if n.nothing, err = s.parseDN(c.RefIntNothing); err != nil {
+		return bad(c.RefIntNothing)
 	}
 	for _, x := range c.Services {
 		d, err := s.parseDN(x.DN)
 		if err != nil || d.isZero() {
-			return suffix, policy, nil, fmt.Errorf("embedded directory: service %q: %w", x.DN, errDN)
+			return bad(x.DN)
 		}
-		services = append(services, service{d, x.Password})
+		n.services = append(n.services, service{d, x.Password})
 	}
-	return suffix, policy, services, nil
+	return n, nil
 }

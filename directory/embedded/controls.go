@@ -125,14 +125,10 @@ func (x *options) read(s *schema, c control) *fault {
 		}
 	case oidPreRead:
 		x.wantPre = true
-		if x.preRead, err = textsOf(p); err != nil || !isSequence(p) {
-			return bad
-		}
+		return s.readAttributes(c, p, &x.preRead)
 	case oidPostRead:
 		x.wantPost = true
-		if x.postRead, err = textsOf(p); err != nil || !isSequence(p) {
-			return bad
-		}
+		return s.readAttributes(c, p, &x.postRead)
 	case oidPaging:
 		x.paging = readPaging(p)
 		if x.paging == nil {
@@ -144,6 +140,21 @@ func (x *options) read(s *schema, c control) *fault {
 			return bad
 		}
 	}
+	return nil
+}
+
+// readAttributes reads the attribute list of a pre-read or post-read control.
+func (s *schema) readAttributes(c control, p *ber.Packet, into *[]string) *fault {
+	list, err := textsOf(p)
+	if err != nil || !isSequence(p) {
+		return refuse(resultProtocolError, "control %s: value malformed", c.oid)
+	}
+	for _, name := range list {
+		if _, known := s.describe(name); !known && c.critical && name != "*" && name != "+" && name != "1.1" {
+			return refuse(resultUndefinedType, "%s: attribute type undefined", name)
+		}
+	}
+	*into = list
 	return nil
 }
 

@@ -19,10 +19,10 @@ type step struct {
 func compareServers(t *testing.T, script []step) {
 	t.Helper()
 	real, ours := dialService(t, startSlapd(t)), dialService(t, startEmbedded(t, nil).URL())
-	for _, s := range script {
+	for i, s := range script {
 		want, got := s.do(real), s.do(ours)
 		if got != want {
-			t.Errorf("%s:%s", s.name, lineDiff(want, got))
+			t.Errorf("step %d, %s:%s", i, s.name, lineDiff(want, got))
 		}
 	}
 }
@@ -68,6 +68,7 @@ func stepCompare(dn, attr, value string) step {
 }
 
 func TestDifferential_Add(t *testing.T) {
+	t.Parallel()
 	ou := func(dn, name string) *ldap.AddRequest {
 		return addOf(dn, "objectClass", "organizationalUnit", "ou", name)
 	}

@@ -47,13 +47,14 @@ func (c *conn) answer(m *message, f *fault, controls []reply, extra ...*ber.Pack
 	return c.send(m.id, result(tag, f, extra...), controls) == nil
 }
 
-// restricted keeps those who must change their password from anything else.
+// restricted keeps those who must change their password from anything else in
+// the tree.
 func (c *conn) restricted(m *message, x *options) *fault {
 	if !c.identity().mustChange {
 		return nil
 	}
 	switch m.op {
-	case OpBind, OpModify, OpExtended:
+	case OpBind, OpModify, OpExtended, OpSearch:
 		return nil // judged where their meaning is known
 	}
 	return x.errRestricted()

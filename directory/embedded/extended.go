@@ -17,9 +17,6 @@ func (c *conn) handleExtended(m *message, x *options) bool {
 		return c.refuseMalformed(m, err)
 	}
 	w := c.identity()
-	if w.mustChange && r.oid != oidPasswordModify && r.oid != oidStartTLS {
-		return c.answer(m, x.errRestricted(), x.replies)
-	}
 	switch r.oid {
 	case oidStartTLS:
 		return c.startTLS(m, r)
@@ -171,13 +168,12 @@ func (st *store) changePassword(w who, p passwordRequest, x *options) (generated
 	}
 	d := w.dn
 	if p.hasIdentity {
-		name := p.identity
-		if len(name) >= 3 && strings.EqualFold(name[:3], "dn:") {
-			name = name[3:]
-		}
 		var err error
-		if d, err = st.schema.parseDN(name); err != nil || d.isZero() {
-			return "", refuse(resultInvalidDN, "Invalid DN")
+		if d, err = st.schema.parseDN(p.identity); err != nil {
+			return "", refuse(resultInvalidSyntax, "Invalid DN")
+		}
+		if !d.within(st.suffix) {
+			return "", refuse(resultOther, "no such directory")
 		}
 	}
 	if p.fresh == "" {
@@ -198,6 +194,7 @@ func (st *store) changePassword(w who, p passwordRequest, x *options) (generated
 func (st *store) replacePassword(w who, d dname, p passwordRequest, x *options) *fault {
 	old, f := st.target(d, false)
 	if f != nil {
+		f.matched = ""
 		return f
 	}
 	if p.hasOld {

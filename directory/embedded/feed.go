@@ -1,8 +1,6 @@
 package embedded
 
-import (
-	"sync"
-)
+import "sync"
 
 // event is one change as a persistent search sends it.
 type event struct {
@@ -40,7 +38,7 @@ func (f *feed) offer(c change) {
 	case before:
 		ev.state, ev.view = syncDelete, view{schema: f.store.schema, entry: c.old}
 	default:
-		return
+		ev.state = syncNewCookie
 	}
 	f.mu.Lock()
 	if len(f.queue) >= feedBacklog {
@@ -80,6 +78,12 @@ func (c *conn) persist(o *operation, q query, f *feed) *fault {
 			return refuse(resultBusy, "too far behind")
 		}
 		for _, ev := range events {
+			if ev.state == syncNewCookie {
+				if err := o.send(newCookie(ev.cookie), nil); err != nil {
+					return nil
+				}
+				continue
+			}
 			state := syncState(ev.state, c.store.schema.uuid(ev.view.entry), ev.cookie)
 			answer := searchEntry(ev.view.entry.dn.text, nil)
 			if ev.state != syncDelete {

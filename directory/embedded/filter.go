@@ -147,7 +147,7 @@ func (s *schema) assertion(t *attrType, r *rule, v string) (string, error) {
 }
 
 func (s *schema) compileSubstrings(p *ber.Packet) (*filter, error) {
-	if len(p.Children) != 2 || !isSequence(p.Children[1]) || len(p.Children[1].Children) == 0 {
+	if len(p.Children) != 2 || !isSequence(p.Children[1]) {
 		return nil, malformed("substrings")
 	}
 	name, err := textOf(p.Children[0])
@@ -155,14 +155,15 @@ func (s *schema) compileSubstrings(p *ber.Packet) (*filter, error) {
 		return nil, err
 	}
 	d, known := s.describe(name)
-	known = known && !d.typ.secret && d.typ.substring
+	known = known && !d.typ.secret && d.typ.substring && len(p.Children[1].Children) > 0
 	f := &filter{kind: filterSubstrings, desc: d}
 	parts := p.Children[1].Children
 	for i, part := range parts {
-		if part.ClassType != ber.ClassContext || part.TagType != ber.TypePrimitive || part.Data.Len() == 0 {
+		if part.ClassType != ber.ClassContext || part.TagType != ber.TypePrimitive {
 			return nil, malformed("substrings")
 		}
 		text := part.Data.String()
+		known = known && text != ""
 		if known {
 			if text, err = s.normalize(d.typ.equality, text); err != nil {
 				known = false
@@ -243,17 +244,17 @@ func (s *schema) finishExtensible(f *filter, value string) *filter {
 }
 
 // fits tells whether the rule may be applied to values of type t: to those of
-// its own syntax, and string rules to all sorts of strings.
+// its own syntax, and string rules to the narrower strings.
 func (r *rule) fits(t *attrType) bool {
 	if t.syntax.oid == r.syntaxOID {
 		return true
 	}
-	dirString, ia5, printable := syntaxPrefix+"15", syntaxPrefix+"26", syntaxPrefix+"44"
+	number := strings.TrimPrefix(t.syntax.oid, syntaxPrefix)
 	switch r.syntaxOID {
-	case dirString:
-		return t.syntax.oid == ia5 || t.syntax.oid == printable || t.syntax.oid == syntaxPrefix+"50"
-	case ia5:
-		return t.syntax.oid == ia5
+	case syntaxPrefix + "15": // directory string: country, printable, telephone number
+		return number == "11" || number == "44" || number == "50"
+	case syntaxPrefix + "26": // IA5: country
+		return number == "11"
 	}
 	return false
 }

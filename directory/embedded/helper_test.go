@@ -19,7 +19,7 @@ func startEmbedded(t testing.TB, change func(*Config)) *Server {
 	t.Helper()
 	cfg := Config{
 		Suffix: testSuffix, ServiceDN: testService, DefaultPolicy: testPolicy,
-		AllowAnonymous: true, MemberOf: true,
+		AllowAnonymous: true, MemberOf: true, RefIntNothing: "cn=nobody,dc=example,dc=com",
 	}
 	if change != nil {
 		change(&cfg)

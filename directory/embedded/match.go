@@ -46,6 +46,9 @@ func (f *filter) eval(v view) truth {
 
 func (f *filter) evalAttribute(v view) bool {
 	if vals, computed := v.computed(f.desc.typ); computed {
+		if f.desc.typ == v.schema.subschemaSubentry { // not stored: there, but equal to nothing
+			return f.kind == filterPresent
+		}
 		return slices.ContainsFunc(vals, f.matches)
 	}
 	for _, a := range v.entry.attrs {
@@ -140,6 +143,9 @@ func (f *filter) evalExtensible(v view) truth {
 			}
 		}
 	}
+	if !f.anyType && f.desc.typ == v.schema.entryDN && f.matchRule(v.schema, v.schema.entryDN, v.entry.dn.text) {
+		return isTrue
+	}
 	if !f.dnAttrs {
 		return isFalse
 	}
@@ -170,6 +176,9 @@ func (f *filter) matchRule(s *schema, t *attrType, raw string) bool {
 	if t == s.objectClass && f.rule == t.equality {
 		c, want := s.classes[form], s.classes[f.norm]
 		return c != nil && want != nil && c.isA(want)
+	}
+	if f.rule.match != nil {
+		return f.rule.match(form, f.norm)
 	}
 	if f.rule.ordering {
 		return f.rule.compare(form, f.norm) < 0

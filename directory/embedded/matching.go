@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"math/big"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -20,7 +21,9 @@ type rule struct {
 	// compare orders normal forms; nil where the rule knows no order.
 	compare  func(a, b string) int
 	ordering bool // the rule itself means "less than" in an extensible match
-	dn       bool
+	// match replaces the comparison of normal forms.
+	match func(value, assertion string) bool
+	dn    bool
 }
 
 func matchingRules() []*rule {
@@ -51,6 +54,8 @@ func matchingRules() []*rule {
 		{oid: "2.5.13.34", name: "certificateExactMatch", syntaxOID: syntaxPrefix + "8", normalize: same},
 		{oid: "1.3.6.1.4.1.1466.109.114.1", name: "caseExactIA5Match", syntaxOID: ia5, normalize: normExactIA5},
 		{oid: "1.3.6.1.4.1.1466.109.114.2", name: "caseIgnoreIA5Match", syntaxOID: ia5, normalize: normIgnoreIA5},
+		{oid: "1.2.840.113556.1.4.803", name: "integerBitAndMatch", syntaxOID: integer, normalize: checked(integerForm.MatchString), match: allBits},
+		{oid: "1.2.840.113556.1.4.804", name: "integerBitOrMatch", syntaxOID: integer, normalize: checked(integerForm.MatchString), match: anyBits},
 		{oid: "1.3.6.1.1.16.2", name: "UUIDMatch", syntaxOID: uuid, normalize: normUUID},
 		{oid: "1.3.6.1.1.16.3", name: "UUIDOrderingMatch", syntaxOID: uuid, normalize: normUUID, compare: strings.Compare, ordering: true},
 		{oid: "1.3.6.1.4.1.4203.666.11.2.2", name: "CSNMatch", syntaxOID: csn, normalize: checked(validCSN)},
@@ -195,4 +200,22 @@ func compareIntegers(a, b string) int {
 		return 1
 	}
 	return strings.Compare(a, b)
+}
+
+// allBits and anyBits are Active Directory's bit rules: all, or any, of the
+// assertion's bits are set in the value.
+func allBits(v, mask string) bool {
+	a, b, ok := twoNumbers(v, mask)
+	return ok && new(big.Int).And(a, b).Cmp(b) == 0
+}
+
+func anyBits(v, mask string) bool {
+	a, b, ok := twoNumbers(v, mask)
+	return ok && new(big.Int).And(a, b).Sign() != 0
+}
+
+func twoNumbers(v, w string) (a, b *big.Int, ok bool) {
+	a, ok1 := new(big.Int).SetString(v, 10)
+	b, ok2 := new(big.Int).SetString(w, 10)
+	return a, b, ok1 && ok2
 }

@@ -40,12 +40,8 @@ func (st *store) modify(w who, r modifyRequest, x *options) *fault {
 		if f := st.apply(e, mods, w, x); f != nil {
 			return f
 		}
-		structural, f := st.schema.checkEntry(e)
-		if f != nil {
+		if _, f := st.schema.checkEntry(e); f != nil {
 			return f
-		}
-		if was := old.first(st.schema.structuralObjectClass); was != structural.name {
-			return refuse(resultClassModsProhibited, "structural object class modification from '%s' to '%s' not allowed", was, structural.name)
 		}
 		csn := st.stamp(e, w.dn)
 		st.commit(change{old: old, now: e, csn: csn})
@@ -82,7 +78,7 @@ func (st *store) checkMods(given []modification) ([]mod, *fault) {
 		if desc.typ.noUserMod {
 			return nil, refuse(resultConstraintViolation, "%s: no user modification allowed", desc.typ.name())
 		}
-		vals, f := st.schema.checkValues(desc, m.vals)
+		vals, f := st.schema.checkValues(desc, m.vals, m.op)
 		if f != nil {
 			return nil, f
 		}

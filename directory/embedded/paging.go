@@ -18,7 +18,7 @@ func (c *conn) searchPage(o *operation, q query, x *options, fl *Faults) *fault 
 	c.pages = nil
 	c.mu.Unlock()
 	if x.paging.cookie != "" && (left == nil || left.cookie != x.paging.cookie) {
-		return refuse(resultUnwilling, "paged results cookie is invalid or old")
+		return refuse(resultProtocolError, "paged results cookie is invalid")
 	}
 	var refs [][]string
 	if x.paging.cookie == "" {
@@ -33,11 +33,13 @@ func (c *conn) searchPage(o *operation, q query, x *options, fl *Faults) *fault 
 		refs = got.references
 	}
 	size := int(min(x.paging.size, 1<<31-1))
-	if size == 0 {
+	if size == 0 && x.paging.cookie != "" { // the client has enough
 		x.replies = append(x.replies, pageReply(""))
 		return nil
 	}
-	size = least(size, fl.PageLimit)
+	if size > 0 {
+		size = least(size, fl.PageLimit)
+	}
 	page := left.uuids[:min(size, len(left.uuids))]
 	left.uuids = left.uuids[len(page):]
 	if f := c.sendFound(o, q, found{views: c.store.reread(page), references: refs}); f != nil {

@@ -13,25 +13,20 @@ func (x *options) errPolicy(code int, text string, e policyError) *fault {
 	return refuse(code, "%s", text)
 }
 
-// newPassword prepares userPassword of an entry that is being added: checked
-// against the policy for everybody but the server itself, and hashed.
+// newPassword prepares userPassword of an entry that is being added: hashed,
+// and with the mark of its age where a policy counts that. Only services add
+// entries, and no policy binds them.
 func (st *store) newPassword(e *entry, trusted bool) *fault {
 	s := st.schema
-	given := e.get(s.userPassword)
-	if given == nil {
+	if e.get(s.userPassword) == nil {
 		return nil
 	}
 	p := st.policyOf(e)
-	if p.known && !trusted {
-		if _, f := checkQuality(p, given[0].raw); f != nil {
-			return f
-		}
-		if len(given) > 1 {
-			return refuse(resultConstraintViolation, "Password policy only allows one password value")
-		}
-		if p.maxAge > 0 || p.minAge > 0 {
-			s.set(e, s.pwdChangedTime, formatTime(st.cfg.Clock()))
-		}
+	if p.known && !trusted && len(e.get(s.userPassword)) > 1 {
+		return refuse(resultConstraintViolation, "Password policy only allows one password value")
+	}
+	if !trusted && (p.maxAge > 0 || p.minAge > 0) {
+		s.set(e, s.pwdChangedTime, formatTime(st.cfg.Clock()))
 	}
 	return st.hashAll(e)
 }
@@ -113,10 +108,13 @@ func (st *store) passwordMods(e *entry, mods []mod, w who, x *options) ([]mod, *
 		m.vals = kept
 		out = append(out, m)
 	}
-	if p.known && adds {
+	if p.known && adds && !w.service {
 		if f := st.checkChange(e, p, fresh, deletes || x.oldVerified, x); f != nil {
 			return nil, f
 		}
+	}
+	if !adds { // it is being deleted
+		out = append(out, mod{op: modReplace, desc: attrDesc{typ: s.pwdChangedTime}})
 	}
 	if adds {
 		out = append(out, st.marks(e, p, w.dn.key == e.dn.key)...)
@@ -181,14 +179,7 @@ func (st *store) marks(e *entry, p policy, self bool) []mod {
 		}
 		out = append(out, mod{modReplace, attrDesc{typ: t}, vals})
 	}
-	if !p.known {
-		return nil
-	}
-	if p.maxAge > 0 || p.minAge > 0 {
-		set(s.pwdChangedTime, formatTime(now))
-	} else {
-		set(s.pwdChangedTime)
-	}
+	set(s.pwdChangedTime, formatTime(now))
 	set(s.pwdGraceUseTime)
 	set(s.pwdFailureTime)
 	set(s.pwdAccountLockedTime)

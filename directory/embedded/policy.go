@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -70,7 +71,7 @@ func contextInteger(tag ber.Tag, n int) *ber.Packet {
 // policyOf finds the policy that holds for e: its own, else the default one.
 // The lock is held.
 func (st *store) policyOf(e *entry) policy {
-	d := st.policyDN
+	d := st.policy
 	if own := e.first(st.schema.pwdPolicySubentry); own != "" {
 		if p, err := st.schema.parseDN(own); err == nil {
 			d = p
@@ -99,7 +100,7 @@ func (st *store) policyOf(e *entry) policy {
 	}
 	p.allowChange = pe.first(st.schema.types["pwdallowuserchange"]) != "FALSE"
 	if p.maxRecorded == 0 {
-		p.maxRecorded = max(p.maxFailure, recordedByDefault)
+		p.maxRecorded = cmp.Or(p.maxFailure, recordedByDefault)
 	}
 	return p
 }

@@ -44,6 +44,9 @@ func (st *store) repoint(c change, t *attrType, subtree bool) {
 				}
 			}
 		}
+		if len(fresh) == 0 && t != st.schema.member && !st.nothing.isZero() {
+			fresh = append(fresh, value{st.nothing.text, st.nothing.key})
+		}
 		if len(fresh) == 0 && t == st.schema.member { // the class demands one: it stays and dangles
 			continue
 		}

@@ -28,6 +28,9 @@ func (st *store) rewriteURI(uri string, at, target dname, scope string) string {
 	host, there, _ := strings.Cut(rest, "/")
 	there, _, _ = strings.Cut(there, "?")
 	name := target.text
+	if there == "" && scope == "" && target.key == at.key {
+		return uri
+	}
 	if d, err := st.schema.parseDN(unpercent(there)); err == nil && !d.isZero() && target.within(at) {
 		name = target.rebase(at, d).text
 	}

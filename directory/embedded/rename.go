@@ -23,6 +23,9 @@ func (st *store) modifyDN(w who, r modifyDNRequest, x *options) *fault {
 		return refuse(resultUnwilling, "cannot rename the root DSE")
 	}
 	return st.write(w, func() *fault {
+		if d.within(st.suffix) && st.tree.covered(d) == nil && d.key != st.suffix.key && st.tree.at(d.parent()) == nil {
+			return missing("")
+		}
 		old, f := st.target(d, x.manageDSA)
 		if f != nil {
 			return f
@@ -49,11 +52,11 @@ func (st *store) modifyDN(w who, r modifyDNRequest, x *options) *fault {
 }
 
 func (st *store) checkMove(old *entry, target dname, newSuperior bool) *fault {
-	if newSuperior && !target.within(st.tree.suffix) {
+	if newSuperior && !target.within(st.suffix) {
 		return refuse(resultAffectsMultipleDSAs, "cannot rename between DSAs")
 	}
-	if old.dn.key == st.tree.suffix.key {
-		return refuse(resultUnwilling, "cannot rename the suffix")
+	if old.dn.key == st.suffix.key {
+		return refuse(resultAffectsMultipleDSAs, "cannot rename the suffix")
 	}
 	if newSuperior && target.parent().within(old.dn) {
 		return refuse(resultUnwilling, "new superior is the entry itself or below it")
@@ -76,17 +79,13 @@ func (s *schema) renameTo(e *entry, target dname, deleteOld bool) *fault {
 			return refuse(resultConstraintViolation, "%s: no user modification allowed", a.typ.name())
 		}
 	}
-	e.addNaming()
 	if deleteOld {
 		for _, a := range before {
-			keep := slices.ContainsFunc(after, func(b ava) bool { return b.typ == a.typ && b.norm == a.norm })
-			if keep {
-				continue
-			}
 			left := slices.DeleteFunc(slices.Clone(e.get(a.typ)), func(v value) bool { return v.norm == a.norm })
 			e.put(a.typ, "", left)
 		}
 	}
+	e.addNaming()
 	_, f := s.checkEntry(e)
 	return f
 }

@@ -40,7 +40,7 @@ func (c *conn) rootDSE() ([]string, map[string][]string) {
 
 func (c *conn) subschemaEntry() ([]string, map[string][]string) {
 	values := c.store.schema.subschema()
-	values["objectClass"] = []string{"top", "subschema", "extensibleObject"}
+	values["objectClass"] = []string{"top", "subentry", "subschema", "extensibleObject"}
 	values["cn"] = []string{"Subschema"}
 	values["structuralObjectClass"] = []string{"subentry"}
 	values["subschemaSubentry"] = []string{subschemaDN}

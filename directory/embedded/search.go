@@ -52,6 +52,9 @@ func (c *conn) search(o *operation, r searchRequest, x *options) *fault {
 	if w.anonymous() {
 		return missing("")
 	}
+	if w.mustChange {
+		return x.errRestricted()
+	}
 	fl := c.srv.faults()
 	q.selection.rangeLimit = fl.RangeLimit
 	q.limit, q.deadline = c.limits(w, r, fl)
@@ -101,7 +104,7 @@ func (c *conn) searchSpecial(o *operation, q query) (special bool, f *fault) {
 	case q.base.isZero():
 		return true, missing("")
 	case q.base.key == strings.ToLower(subschemaDN):
-		if c.identity().anonymous() {
+		if q.scope != scopeBase || c.identity().anonymous() {
 			return true, missing("")
 		}
 		dn = subschemaDN

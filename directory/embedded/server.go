@@ -45,13 +45,13 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	suffix, policyDN, services, err := cfg.parse(s)
+	n, err := cfg.parse(s)
 	if err != nil {
 		return nil, err
 	}
 	st := &store{
-		schema: s, cfg: cfg, policyDN: policyDN, services: services,
-		tree: newTree(s, suffix), feeds: map[*feed]struct{}{}, log: sessionLog{size: cfg.SessionLog},
+		schema: s, cfg: cfg, names: n, tree: newTree(s, n.suffix),
+		feeds: map[*feed]struct{}{}, log: sessionLog{size: cfg.SessionLog},
 	}
 	return &Server{store: st, conns: map[*conn]struct{}{}}, nil
 }

@@ -10,10 +10,9 @@ import (
 
 // store is the tree with its lock, its clock and those who follow its changes.
 type store struct {
-	schema   *schema
-	cfg      Config
-	policyDN dname
-	services []service
+	names
+	schema *schema
+	cfg    Config
 
 	mu       sync.RWMutex // guards all below, and every entry's place
 	tree     *tree
@@ -84,7 +83,7 @@ func (st *store) self() dname {
 	if len(st.services) > 0 {
 		return st.services[0].dn
 	}
-	return st.tree.suffix
+	return st.suffix
 }
 
 // commit puts a change into the tree, tells the followers and then keeps the
@@ -127,7 +126,7 @@ func (st *store) isService(d dname) bool {
 // view is what filters see of e. The lock is held.
 func (st *store) view(e *entry) view {
 	v := view{schema: st.schema, entry: e, hasChildren: st.tree.hasChildren(e)}
-	if e.dn.key == st.tree.suffix.key {
+	if e.dn.key == st.suffix.key {
 		v.context = st.context
 	}
 	return v

@@ -13,6 +13,8 @@ const (
 	syncAdd    = 1
 	syncModify = 2
 	syncDelete = 3
+
+	syncNewCookie = -1 // not on the wire: something changed that the search does not see
 )
 
 // idSetSize is how many ids go into one sync info message.
@@ -99,7 +101,11 @@ func (c *conn) synchronize(o *operation, q query, x *options) *fault {
 
 func (c *conn) sendRefresh(o *operation, q query, r refresh) error {
 	for ids := range slices.Chunk(r.ids, idSetSize) {
-		if err := o.send(idSet(ids, r.deletes), nil); err != nil {
+		cookie := ""
+		if r.deletes {
+			cookie = r.cookie
+		}
+		if err := o.send(idSet(ids, r.deletes, cookie), nil); err != nil {
 			return err
 		}
 	}
@@ -130,6 +136,9 @@ func (st *store) refresh(o *operation, q query, req *syncRequest) refresh {
 	switch {
 	case since == "":
 		r.views = got.views
+		if req.cookie != "" && !strings.HasPrefix(req.cookie, "rid=") {
+			r.cookie = "" // as OpenLDAP does with what it cannot read at all
+		}
 	case since == st.context:
 		r.cookie, r.fault = "", nil
 	case logged:
@@ -234,8 +243,16 @@ func refreshDone(cookie string, deletes bool) *ber.Packet {
 	return intermediate(oidSyncInfo, v)
 }
 
-func idSet(ids []string, deletes bool) *ber.Packet {
+// newCookie tells of a change that the search does not see.
+func newCookie(cookie string) *ber.Packet {
+	return intermediate(oidSyncInfo, contextOctets(0, cookie))
+}
+
+func idSet(ids []string, deletes bool, cookie string) *ber.Packet {
 	v := constructed(ber.ClassContext, 3)
+	if cookie != "" {
+		v.AppendChild(octets(cookie))
+	}
 	if deletes {
 		v.AppendChild(boolean(true))
 	}

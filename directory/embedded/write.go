@@ -18,6 +18,9 @@ func (st *store) write(w who, f func() *fault) *fault {
 // target finds the entry that a write names. Referral objects and what lies
 // below them are other servers' business unless manageDSA says otherwise.
 func (st *store) target(d dname, manageDSA bool) (*entry, *fault) {
+	if !d.within(st.suffix) {
+		return nil, errElsewhere
+	}
 	if !manageDSA {
 		if r := st.tree.covered(d); r != nil {
 			return nil, st.referTo(r, d, "")
@@ -37,7 +40,10 @@ func (st *store) notFound(d dname) *fault {
 	return missing("")
 }
 
-var errNoAccess = &fault{code: resultInsufficientAccess}
+var (
+	errNoAccess  = &fault{code: resultInsufficientAccess}
+	errElsewhere = &fault{code: resultUnwilling, text: "no global superior knowledge"}
+)
 
 // add creates an entry.
 func (st *store) add(w who, r addRequest, x *options) *fault {
@@ -45,8 +51,8 @@ func (st *store) add(w who, r addRequest, x *options) *fault {
 	if f != nil {
 		return f
 	}
-	if !e.dn.within(st.tree.suffix) {
-		return refuse(resultUnwilling, "no global superior knowledge")
+	if !e.dn.within(st.suffix) {
+		return errElsewhere
 	}
 	return st.write(w, func() *fault {
 		if _, f := st.schema.checkEntry(e); f != nil {
@@ -75,7 +81,7 @@ func (st *store) add(w who, r addRequest, x *options) *fault {
 }
 
 func (st *store) checkParent(d dname, manageDSA bool) *fault {
-	if d.key == st.tree.suffix.key {
+	if d.key == st.suffix.key {
 		return nil
 	}
 	p := d.parent()
@@ -83,9 +89,6 @@ func (st *store) checkParent(d dname, manageDSA bool) *fault {
 		if r := st.tree.covered(p); r != nil {
 			return st.referTo(r, d, "")
 		}
-	}
-	if !d.within(st.tree.suffix) {
-		return refuse(resultUnwilling, "no global superior knowledge")
 	}
 	if st.tree.at(p) == nil {
 		return st.notFound(p)
@@ -123,7 +126,7 @@ func (st *store) newEntry(r addRequest, trusted bool) (*entry, *fault) {
 		if desc.typ.noUserMod && !trusted {
 			return nil, refuse(resultConstraintViolation, "%s: no user modification allowed", desc.typ.name())
 		}
-		vals, f := st.schema.checkValues(desc, a.vals)
+		vals, f := st.schema.checkValues(desc, a.vals, modAdd)
 		if f != nil {
 			return nil, f
 		}
@@ -209,7 +212,7 @@ func (st *store) delete(w who, name string, x *options) *fault {
 		if f := x.assert(st, e); f != nil {
 			return f
 		}
-		if !w.service {
+		if !w.service || e.dn.key == st.suffix.key {
 			return errNoAccess
 		}
 		if st.tree.hasChildren(e) {
@@ -241,7 +244,7 @@ func (st *store) compare(w who, r compareRequest, x *options) *fault {
 	}
 	st.mu.RLock()
 	defer st.mu.RUnlock()
-	if w.anonymous() {
+	if w.anonymous() || !d.within(st.suffix) {
 		return missing("")
 	}
 	e, f := st.target(d, x.manageDSA)
@@ -253,6 +256,9 @@ func (st *store) compare(w who, r compareRequest, x *options) *fault {
 	}
 	if desc.typ.secret {
 		return errNoAccess
+	}
+	if desc.typ == st.schema.entryDN {
+		return refuse(resultUnwilling, "")
 	}
 	probe := &filter{kind: filterEqual, desc: desc, norm: form, rule: desc.typ.equality}
 	switch {

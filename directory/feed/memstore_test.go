@@ -18,7 +18,8 @@ import (
 type memStore struct {
 	mu      sync.Mutex
 	rows    map[string]*memRow
-	byKey   map[string]string // DN key to stable id
+	byKey   map[string]string          // DN key to stable id
+	waiting map[string]map[string]bool // DN key to the ids of those who wait for it
 	cookie  string
 	refresh *memRefresh
 	refused string
@@ -40,7 +41,7 @@ type memRow struct {
 type memLink struct{ target, key string }
 
 func newMemStore() *memStore {
-	return &memStore{rows: map[string]*memRow{}, byKey: map[string]string{}, guard: true}
+	return &memStore{rows: map[string]*memRow{}, byKey: map[string]string{}, waiting: map[string]map[string]bool{}, guard: true}
 }
 
 func (s *memStore) Cookie(context.Context, string) (string, error) {
@@ -98,25 +99,38 @@ func (s *memStore) upsert(e *directory.Entry) {
 	}
 	row.e, row.key = e, key
 	s.byKey[key] = id
-	row.members, row.manager = nil, s.links(e.Attributes[directory.AttrManager])
+	row.members, row.manager = nil, s.links(id, e.Attributes[directory.AttrManager])
 	if !e.MembersByName {
-		row.members = s.links(e.Members)
+		row.members = s.links(id, e.Members)
 	}
 	s.heal(key, id)
 }
 
-func (s *memStore) links(dns []string) []memLink {
+func (s *memStore) links(from string, dns []string) []memLink {
 	var list []memLink
 	for _, dn := range dns {
-		if key, err := mapping.DNKey(dn); err == nil {
-			list = append(list, memLink{target: s.byKey[key], key: key})
+		key, err := mapping.DNKey(dn)
+		if err != nil {
+			continue
 		}
+		target := s.byKey[key]
+		if target == "" {
+			if s.waiting[key] == nil {
+				s.waiting[key] = map[string]bool{}
+			}
+			s.waiting[key][from] = true
+		}
+		list = append(list, memLink{target: target, key: key})
 	}
 	return list
 }
 
 func (s *memStore) heal(key, id string) {
-	for _, row := range s.rows {
+	for from := range s.waiting[key] {
+		row := s.rows[from]
+		if row == nil {
+			continue
+		}
 		for _, list := range [][]memLink{row.members, row.manager} {
 			for i := range list {
 				if list[i].target == "" && list[i].key == key {
@@ -125,6 +139,7 @@ func (s *memStore) heal(key, id string) {
 			}
 		}
 	}
+	delete(s.waiting, key)
 }
 
 func (s *memStore) moveBelow(old, new string) {
@@ -133,6 +148,7 @@ func (s *memStore) moveBelow(old, new string) {
 			delete(s.byKey, row.key)
 			row.key = strings.TrimSuffix(row.key, old) + new
 			s.byKey[row.key] = id
+			s.heal(row.key, id)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -209,11 +210,12 @@ func (w *world) equal() {
 	w.t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for {
-		diff := cmp.Diff(w.truth(), w.store.dump())
-		if diff == "" {
+		truth, store := w.truth(), w.store.dump()
+		if reflect.DeepEqual(truth, store) {
 			return
 		}
 		if time.Now().After(deadline) {
+			diff := cmp.Diff(truth, store)
 			if len(diff) > 6000 {
 				diff = diff[:6000]
 			}

@@ -13,21 +13,19 @@ import (
 // that, the file is begun anew.
 type bulk struct {
 	next    int64 // row id
+	found   int64 // rows up to here are in the substring index
 	removed bool  // there are rows that say "deleted"
 	pending []any // arguments of rows that are not written yet
 	links   []any
-	people  []any
-	groups  []any
 }
 
 const (
 	bulkRows  = 40 // rows of one statement
 	bulkLinks = 80
-	bulkFinds = 40
+	bulkFinds = 25_000 // rows that enter the substring index together, as one segment of it
 
 	entryColumns = 11
 	linkColumns  = 4
-	findColumns  = 2
 )
 
 // values is an INSERT of n rows of so many columns.
@@ -37,10 +35,8 @@ func values(insert string, columns, n int) string {
 }
 
 var (
-	bulkEntryOne, bulkEntryMany   = bulkStatements("INSERT INTO entry", entryColumns, bulkRows)
-	bulkLinkOne, bulkLinkMany     = bulkStatements("INSERT INTO stage", linkColumns, bulkLinks)
-	bulkPersonOne, bulkPersonMany = bulkStatements("INSERT INTO find_person(rowid, text)", findColumns, bulkFinds)
-	bulkGroupOne, bulkGroupMany   = bulkStatements("INSERT INTO find_group(rowid, text)", findColumns, bulkFinds)
+	bulkEntryOne, bulkEntryMany = bulkStatements("INSERT INTO entry", entryColumns, bulkRows)
+	bulkLinkOne, bulkLinkMany   = bulkStatements("INSERT INTO stage", linkColumns, bulkLinks)
 )
 
 func bulkStatements(insert string, columns, n int) (one, many string) {
@@ -103,12 +99,6 @@ func (t *tx) bulkPut(dir int, e *directory.Entry) (int64, error) {
 	r.id = b.next
 	b.next++
 	b.pending = append(b.pending, r.id, r.dir, r.stable, r.list, r.path, r.name, r.display, r.created, r.modified, r.refs, r.body)
-	switch e.Kind {
-	case directory.KindPerson:
-		b.people = append(b.people, r.id, r.searchText())
-	case directory.KindGroup:
-		b.groups = append(b.groups, r.id, r.searchText())
-	}
 	var err error
 	t.linksOf(dir, e, func(l link) {
 		b.links = append(b.links, r.id, l.rel, dir, l.key)
@@ -139,10 +129,25 @@ func (t *tx) flushBulk(all bool) error {
 	if err := t.flush(&b.links, linkColumns, bulkLinks, bulkLinkOne, bulkLinkMany, all); err != nil {
 		return err
 	}
-	if err := t.flush(&b.people, findColumns, bulkFinds, bulkPersonOne, bulkPersonMany, all); err != nil {
+	if all && b.next-b.found > bulkFinds {
+		return t.findNew()
+	}
+	return nil
+}
+
+// findNew puts the rows that are new into the substring index. Its own order is
+// that of the rows; in any other it would write a segment for each.
+func (t *tx) findNew() error {
+	b := t.w.bulk
+	from := b.found
+	b.found = b.next - 1
+	err := t.exec(`INSERT INTO find_person(rowid, text) SELECT id, name || char(10) || display FROM entry NOT INDEXED
+		WHERE id>? AND id<=? AND list=1 ORDER BY id`, from, b.found)
+	if err != nil {
 		return err
 	}
-	return t.flush(&b.groups, findColumns, bulkFinds, bulkGroupOne, bulkGroupMany, all)
+	return t.exec(`INSERT INTO find_group(rowid, text) SELECT id, name FROM entry NOT INDEXED
+		WHERE id>? AND id<=? AND list=2 ORDER BY id`, from, b.found)
 }
 
 func (t *tx) flush(args *[]any, columns, rows int, one, many string, all bool) error {
@@ -168,6 +173,9 @@ func (t *tx) flush(args *[]any, columns, rows int, one, many string, all bool) e
 // finishBulk makes an ordinary mirror of what was appended.
 func (t *tx) finishBulk() error {
 	if err := t.flushBulk(true); err != nil {
+		return err
+	}
+	if err := t.findNew(); err != nil {
 		return err
 	}
 	if t.w.bulk.removed || t.exec(stableIndex) != nil {

@@ -162,7 +162,7 @@ func (t *tx) departed(r *row) error {
 	if err := t.exec(doubt, r.id); err != nil {
 		return err
 	}
-	return t.exec("UPDATE OR REPLACE link SET target=0, key=? WHERE target=? AND rel IN (1,3,4)", departedKey(r), r.id)
+	return t.exec("UPDATE OR REPLACE link SET target=0, key=? WHERE target=? AND target<>0 AND rel IN (1,3,4)", departedKey(r), r.id)
 }
 
 // returned gives an entry back what departed kept for it.
@@ -176,16 +176,16 @@ func departedKey(r *row) string {
 
 // doubt marks the entries that refer to a row by its DN: what the server says
 // of them now may differ from what is stored, without any event.
-const doubt = `UPDATE entry SET refs=x'' WHERE refs<>x'' AND id IN (SELECT src FROM link WHERE target=? AND rel IN (1,3,4))`
+const doubt = `UPDATE entry SET refs=x'' WHERE refs<>x'' AND id IN (SELECT src FROM link WHERE target=? AND target<>0 AND rel IN (1,3,4))`
 
 // unbindPath turns references to a row back into the text of its DN.
 func (t *tx) unbindPath(id int64, path string) error {
-	return t.exec("UPDATE OR REPLACE link SET target=0, key=? WHERE target=? AND rel IN (1,3,4)", path, id)
+	return t.exec("UPDATE OR REPLACE link SET target=0, key=? WHERE target=? AND target<>0 AND rel IN (1,3,4)", path, id)
 }
 
 // unbindName turns references by login name back into that name.
 func (t *tx) unbindName(id int64, name string) error {
-	return t.exec("UPDATE OR REPLACE link SET target=0, key=? WHERE target=? AND rel=2", name, id)
+	return t.exec("UPDATE OR REPLACE link SET target=0, key=? WHERE target=? AND target<>0 AND rel=2", name, id)
 }
 
 // nameChanged resolves what depends on a login name after a person of the

@@ -90,6 +90,7 @@ type Mirror struct {
 	revision atomic.Uint64
 	damage   atomic.Pointer[damage]
 	counts   countCache
+	grams    gramCache
 
 	hooksMu sync.RWMutex
 	hooks   []func([]directory.ID)

@@ -188,7 +188,7 @@ func (m *Mirror) GroupByName(ctx context.Context, name string) ([]*directory.Ent
 // its letter case; 100 at most.
 func (m *Mirror) ByMail(ctx context.Context, mail string) ([]*directory.Entry, error) {
 	return m.entries(ctx, "SELECT "+columns+` FROM link l CROSS JOIN entry e ON e.id=l.src
-		WHERE l.rel=5 AND l.key=? AND l.target=0 AND e.list=1 ORDER BY e.dir, e.id LIMIT 100`, foldName(mail))
+		WHERE l.rel=5 AND l.key=? AND l.target=0 AND e.list=1 ORDER BY l.src LIMIT 100`, foldName(mail))
 }
 
 // Shadowed tells whether a person is invisible because an earlier directory

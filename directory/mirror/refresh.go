@@ -352,6 +352,7 @@ func (r *Refresh) Complete(ctx context.Context, cookie string) (deleted int, err
 	if err != nil {
 		return 0, err
 	}
+	r.m.grams.forget()
 	if refused != nil {
 		r.m.log.Warn("a full read of the directory lacks too many entries; they are kept",
 			"directory", r.dir, "missing", refused.Deletes, "of", refused.Of)

@@ -13,8 +13,8 @@ import (
 const (
 	// Groups that contain a row, directly or through groups.
 	upwards = `WITH RECURSIVE up(id) AS (
-		SELECT l.src FROM link l WHERE l.target=?1 AND l.rel IN (1,2)
-		UNION SELECT l.src FROM up CROSS JOIN link l ON l.target=up.id AND l.rel IN (1,2)) `
+		SELECT l.src FROM link l WHERE l.target=?1 AND l.target<>0 AND l.rel IN (1,2)
+		UNION SELECT l.src FROM up CROSS JOIN link l ON l.target=up.id AND l.target<>0 AND l.rel IN (1,2)) `
 	// A group and the groups in it.
 	downwards = `WITH RECURSIVE down(id) AS (
 		SELECT ?1
@@ -50,7 +50,7 @@ func (m *Mirror) GroupsOf(ctx context.Context, member directory.ID, nested bool)
 		return m.related(ctx, member, upwards+"SELECT "+columns+` FROM up CROSS JOIN entry e ON e.id=up.id
 			WHERE e.list=2 ORDER BY e.name, e.dir, e.id`)
 	}
-	return m.related(ctx, member, "SELECT "+columns+` FROM (SELECT DISTINCT src FROM link WHERE target=?1 AND rel IN (1,2)) l
+	return m.related(ctx, member, "SELECT "+columns+` FROM (SELECT DISTINCT src FROM link WHERE target=?1 AND target<>0 AND rel IN (1,2)) l
 		CROSS JOIN entry e ON e.id=l.src WHERE e.list=2 ORDER BY e.name, e.dir, e.id`)
 }
 
@@ -125,7 +125,7 @@ func (m *Mirror) CountMembers(ctx context.Context, group directory.ID, nested bo
 
 // IsMember tells whether a person or group is in a group.
 func (m *Mirror) IsMember(ctx context.Context, group, member directory.ID, nested bool) (bool, error) {
-	query := "SELECT EXISTS(SELECT 1 FROM link WHERE target=?1 AND rel IN (1,2) AND src=?2)"
+	query := "SELECT EXISTS(SELECT 1 FROM link WHERE target=?1 AND target<>0 AND rel IN (1,2) AND src=?2)"
 	if nested {
 		query = upwards + "SELECT EXISTS(SELECT 1 FROM up WHERE id=?2)"
 	}
@@ -135,7 +135,7 @@ func (m *Mirror) IsMember(ctx context.Context, group, member directory.ID, neste
 // ManagedBy gives the visible people whose manager an entry is, by login name.
 func (m *Mirror) ManagedBy(ctx context.Context, manager directory.ID) ([]*directory.Entry, error) {
 	return m.related(ctx, manager, "SELECT "+columns+` FROM link l CROSS JOIN entry e ON e.id=l.src
-		WHERE l.target=?1 AND l.rel=3 AND e.list=1 ORDER BY e.name, e.dir, e.id`)
+		WHERE l.target=?1 AND l.target<>0 AND l.rel=3 AND e.list=1 ORDER BY e.name, e.dir, e.id`)
 }
 
 // ManagersOf gives the visible people who are managers of a person, by login name.
@@ -146,7 +146,7 @@ func (m *Mirror) ManagersOf(ctx context.Context, person directory.ID) ([]*direct
 
 // IsManagerOf tells whether one person is a direct manager of another.
 func (m *Mirror) IsManagerOf(ctx context.Context, manager, employee directory.ID) (bool, error) {
-	return m.holds(ctx, "SELECT EXISTS(SELECT 1 FROM link WHERE target=?1 AND rel=3 AND src=?2)", manager, employee)
+	return m.holds(ctx, "SELECT EXISTS(SELECT 1 FROM link WHERE target=?1 AND target<>0 AND rel=3 AND src=?2)", manager, employee)
 }
 
 // OwnersOf gives the visible people and the groups that own a group, by name.

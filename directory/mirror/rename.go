@@ -40,7 +40,7 @@ func (t *tx) moveSubtree(dir int, from, to, dn string) error {
 		return err
 	}
 	err := t.exec(`UPDATE entry SET refs=x'' WHERE refs<>x'' AND id IN (SELECT l.src FROM entry e CROSS JOIN link l
-		ON l.target=e.id AND l.rel IN (1,3,4) WHERE e.dir=? AND e.path>? AND e.path<?)`, dir, low, high)
+		ON l.target=e.id AND l.target<>0 AND l.rel IN (1,3,4) WHERE e.dir=? AND e.path>? AND e.path<?)`, dir, low, high)
 	if err != nil {
 		return err
 	}

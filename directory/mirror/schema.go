@@ -54,8 +54,8 @@ var (
 	stableIndex  = `CREATE UNIQUE INDEX entry_stable ON entry(stable, dir)`
 	entryIndexes = []string{
 		`CREATE INDEX entry_path ON entry(path, dir)`,
-		`CREATE INDEX entry_name ON entry(list, name, dir, display)`,
-		`CREATE INDEX entry_display ON entry(list, display, dir)`,
+		`CREATE INDEX entry_name ON entry(list, name, dir)`,
+		`CREATE INDEX entry_display ON entry(list, display, dir, name)`,
 		`CREATE INDEX entry_created ON entry(list, created, dir)`,
 		`CREATE INDEX entry_modified ON entry(list, modified, dir)`,
 		`CREATE INDEX entry_doubt ON entry(dir) WHERE refs=x''`,

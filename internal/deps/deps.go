@@ -1,5 +1,6 @@
 //go:build deps
 
+// Package deps keeps modules in go.mod that nothing imports yet.
 package deps
 
 import (

@@ -72,7 +72,7 @@ func (d *Directory) GroupSize(g int) int {
 // Group makes up the group with this number. Every seventh contains the two that follow it; every tenth has a member
 // outside the directory; every eleventh is a groupOfUniqueNames.
 func (d *Directory) Group(g int) Group {
-	r := rand.New(rand.NewPCG(d.options.Seed^0x67726f7570, uint64(g))) //nolint:gosec // made-up groups
+	r := rand.New(rand.NewPCG(d.options.Seed^0x67726f7570, uint64(g)))
 	made := Group{
 		Name: d.GroupName(g), DN: d.GroupDN(g), Class: "groupOfNames", Members: d.members(d.GroupSize(g), r),
 		Owner: d.DN(r.IntN(d.options.People)),

@@ -111,7 +111,7 @@ type identity struct {
 
 // identify draws the names of a person.
 func (d *Directory) identify(i int) identity {
-	r := rand.New(rand.NewPCG(d.options.Seed, uint64(i))) //nolint:gosec // made-up people, and the index is not negative
+	r := rand.New(rand.NewPCG(d.options.Seed, uint64(i)))
 	pick := r.IntN(d.weights)
 	c := &cultures[0]
 	for k := range cultures {

@@ -156,7 +156,7 @@ func runAndKill(t *testing.T, db Database, run string) []ack {
 		}
 		if len(acks) == 1 {
 			first.Stop()
-			time.AfterFunc(rand.N(100*time.Millisecond), func() { _ = cmd.Process.Kill() })
+			time.AfterFunc(rand.N(200*time.Millisecond), func() { _ = cmd.Process.Kill() })
 		}
 	}
 	first.Stop()

@@ -26,7 +26,7 @@ func TestGenerateHelp(t *testing.T) {
 	if err := run([]string{"-h"}, &bytes.Buffer{}); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("help: %v", err)
 	}
-	if err := run([]string{"-peopel", "5"}, &bytes.Buffer{}); err == nil {
+	if err := run([]string{"-persons", "5"}, &bytes.Buffer{}); err == nil {
 		t.Error("an unknown flag was accepted")
 	}
 }

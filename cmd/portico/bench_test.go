@@ -1,0 +1,139 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+	"github.com/gorilla/mux"
+
+	"portico/testenv"
+	"portico/testenv/sample"
+)
+
+// benchPeople is the size of the directory behind the request benchmarks.
+const benchPeople = 10000
+
+func startSample(b testing.TB, people int) (*testenv.LDAPServer, *sample.Directory) {
+	b.Helper()
+	d := sample.New(sample.Options{People: people, BaseDN: "dc=example,dc=com"})
+	ldif := d.LDIF()
+	defer ldif.Close() //nolint:errcheck // only read
+	return testenv.OpenLDAP(b, testenv.WithLDIF(ldif)), d
+}
+
+// client is an HTTP client that keeps a connection for every worker.
+func httpClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers, MaxIdleConns: workers}}
+}
+
+func fetch(c *http.Client, target string, form url.Values) (string, error) {
+	var resp *http.Response
+	var err error
+	if form == nil {
+		resp, err = c.Get(target)
+	} else {
+		resp, err = c.PostForm(target, form)
+	}
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read
+	body, err := io.ReadAll(resp.Body)
+	if resp.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("%d %s", resp.StatusCode, body)
+	}
+	return string(body), err
+}
+
+// normalPeople are people of the sample whose account is in order.
+func normalPeople(d *sample.Directory, n int) []sample.Person {
+	var people []sample.Person
+	for i := 0; i < d.People() && len(people) < n; i++ {
+		if p := d.Person(i); p.State == sample.StateNormal {
+			people = append(people, p)
+		}
+	}
+	return people
+}
+
+// BenchmarkAuth: sign-ins through the action API beside raw binds on kept
+// connections, to the same server with the same passwords.
+func BenchmarkAuth(b *testing.B) {
+	server, d := startSample(b, benchPeople)
+	s := start(b, server, setup{})
+	s.waitReady()
+	people := normalPeople(d, 1000)
+	conns := make([]*ldap.Conn, workers)
+	for i := range conns {
+		conn, err := ldap.DialURL(server.URL())
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer conn.Close() //nolint:errcheck // over
+		conns[i] = conn
+	}
+	c := httpClient()
+	compare(b, 2000, func(w, i int) error {
+		p := people[i%len(people)]
+		return conns[w].Bind(p.DN, sample.Password(p.UID))
+	}, func(_, i int) error {
+		p := people[i%len(people)]
+		body, err := fetch(c, s.url+"/api.php", url.Values{
+			"key": {s.key}, "action": {"auth"}, "username": {p.UID}, "password": {sample.Password(p.UID)},
+		})
+		if err == nil && !strings.Contains(body, `"OK"`) {
+			err = errors.New(body)
+		}
+		return err
+	})
+}
+
+// BenchmarkUserinfo: a warm userinfo beside a bare handler that gives the same bytes.
+func BenchmarkUserinfo(b *testing.B) {
+	server, d := startSample(b, benchPeople)
+	s := start(b, server, setup{top: "log: {level: warn}"})
+	s.waitReady()
+	people := normalPeople(d, 1000)
+	c := httpClient()
+	target := func(i int) string {
+		return s.url + "/api/userinfo/" + s.key + "/?username=" + url.QueryEscape(people[i%len(people)].UID)
+	}
+	body, err := fetch(c, target(0), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	bare := bareHandler(b, body)
+	compare(b, 10000, func(_, i int) error {
+		_, err := fetch(c, bare+"/api/userinfo/"+s.key+"/?username="+people[i%len(people)].UID, nil)
+		return err
+	}, func(_, i int) error {
+		_, err := fetch(c, target(i), nil)
+		return err
+	})
+}
+
+// bareHandler serves fixed bytes by a gorilla/mux router and nothing else.
+func bareHandler(b testing.TB, body string) string {
+	b.Helper()
+	r := mux.NewRouter()
+	r.HandleFunc("/api/{action}/{key}/", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, body)
+	})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	server := &http.Server{Handler: r, ReadHeaderTimeout: 5 * time.Second}
+	go server.Serve(listener) //nolint:errcheck // ends with Close
+	b.Cleanup(func() { _ = server.Close() })
+	return "http://" + listener.Addr().String()
+}

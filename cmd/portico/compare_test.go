@@ -1,0 +1,48 @@
+package main
+
+import (
+	"sync"
+	"testing"
+	"time"
+)
+
+// workers is how many clients run at once in the benchmarks.
+const workers = 16
+
+// compare runs the limit and ours in turn, in rounds of so many operations
+// spread over the workers, and reports operations a second of both and the ratio.
+// In turn, because the machine's speed drifts.
+func compare(b *testing.B, round int, limit, ours func(worker, i int) error) {
+	b.Helper()
+	spread(b, round, limit) // warm up
+	spread(b, round, ours)
+	var limitTime, oursTime time.Duration
+	rounds := 0
+	for b.Loop() {
+		limitTime += spread(b, round, limit)
+		oursTime += spread(b, round, ours)
+		rounds++
+	}
+	operations := float64(rounds * round)
+	b.ReportMetric(operations/limitTime.Seconds(), "limit-op/s")
+	b.ReportMetric(operations/oursTime.Seconds(), "ours-op/s")
+	b.ReportMetric(limitTime.Seconds()/oursTime.Seconds(), "ratio")
+}
+
+func spread(b *testing.B, round int, f func(worker, i int) error) time.Duration {
+	b.Helper()
+	var wg sync.WaitGroup
+	begin := time.Now()
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < round; i += workers {
+				if err := f(w, i); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return time.Since(begin)
+}
