@@ -149,8 +149,10 @@ func (st *store) findLocked(q query, o *operation) (out found) {
 	if q.assertion != nil && q.assertion.eval(st.view(base)) != isTrue {
 		return found{fault: refuse(resultAssertionFailed, "")}
 	}
-	for i, e := range st.tree.walk(q.base, q.scope) {
-		if i%256 == 0 {
+	seen := 0
+	for n := range st.tree.walk(q.base, q.scope) {
+		e := n.entry
+		if seen++; seen%256 == 0 {
 			if o.gone() {
 				return out
 			}
@@ -163,7 +165,7 @@ func (st *store) findLocked(q query, o *operation) (out found) {
 			out.references = append(out.references, st.references(e, q.scope))
 			continue
 		}
-		v := st.view(e)
+		v := st.viewAt(n)
 		if q.filter.eval(v) != isTrue {
 			continue
 		}
