@@ -202,6 +202,9 @@ func (c *conn) sendFound(o *operation, q query, got found) *fault {
 
 // sendView sends one entry, the i-th of its search.
 func (c *conn) sendView(o *operation, q query, v view, i int, controls []reply) error {
+	if o.gone() {
+		return errGone
+	}
 	if n := c.srv.faults().DropInSearch; n > 0 && i >= n {
 		c.drop()
 		return errGone
