@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"runtime"
+	"sync"
 	"time"
 
 	"portico/adapter/store"

@@ -147,7 +147,7 @@ func (s *Sender) Send(ctx context.Context, m store.Message) error {
 // opposed to the connection.
 func permanent(err *mail.SendError) bool {
 	switch err.Reason {
-	case mail.ErrSMTPMailFrom, mail.ErrSMTPRcptTo, mail.ErrSMTPData, mail.ErrSMTPDataClose, mail.ErrGetRcpts, mail.ErrNoRcptAddresses:
+	case mail.ErrSMTPMailFrom, mail.ErrSMTPRcptTo, mail.ErrSMTPData, mail.ErrSMTPDataClose, mail.ErrGetRcpts:
 		return err.ErrorCode() >= 500 || err.ErrorCode() == 0
 	}
 	return false
