@@ -20,8 +20,8 @@ func (a *Adapter) CheckPassword(ctx context.Context, in SignIn) (*SignInResult, 
 		return nil, err
 	}
 	if in.FullSignIn {
-		if wait := a.gate.pass("login", in.Client.Address, directory.FoldName(in.Username)); wait > 0 {
-			return nil, &Error{Kind: Throttled, RetryAfter: wait}
+		if err := a.passGate(in.gateName(), in.Username, in.Client); err != nil {
+			return nil, err
 		}
 	}
 	entry, err := a.entry(ctx, ByUsername(in.Username))
@@ -99,7 +99,7 @@ func (a *Adapter) judge(ctx context.Context, in SignIn, person *Person, entry *d
 		if err := a.failed(ctx, person.UID); err != nil {
 			return nil, err
 		}
-	case bind.SignedIn() && status.MaySignIn() && (!in.AppPasswordOnly || !person.HasTOTP):
+	case bind.SignedIn() && in.lets(status) && (!in.AppPasswordOnly || !person.HasTOTP):
 		result.OK = true
 		result.Alert = status == StatusAlert
 		if err := a.succeeded(ctx, person.UID); err != nil {
@@ -131,18 +131,38 @@ func (a *Adapter) statusAfter(ctx context.Context, uid int64, entry *directory.E
 	return Precedence(local.Status, state), nil
 }
 
+// lets tells whether the status lets somebody in by this kind of check.
+func (in SignIn) lets(status Status) bool {
+	return status.MaySignIn() && (!in.Mobile || status == StatusNormal)
+}
+
 func (in SignIn) successEvent() EventType {
-	if in.FullSignIn {
+	switch {
+	case in.Mobile:
+		return EventMobileLoginOK
+	case in.FullSignIn:
 		return EventAPILoginOK
+	default:
+		return EventAPIAuthOK
 	}
-	return EventAPIAuthOK
 }
 
 func (in SignIn) failureEvent() EventType {
-	if in.FullSignIn {
+	switch {
+	case in.Mobile:
+		return EventMobileLoginFailed
+	case in.FullSignIn:
 		return EventAPILoginFailed
+	default:
+		return EventAPIAuthFailed
 	}
-	return EventAPIAuthFailed
+}
+
+func (in SignIn) gateName() string {
+	if in.Mobile {
+		return gateMobile
+	}
+	return gateLogin
 }
 
 // logText is the text of the security log: user name, masked key and reason.

@@ -97,6 +97,8 @@ type Caller struct {
 type Client struct {
 	Address   string // without port; the real client behind trusted proxies
 	RequestID string
+	// Exempt lets the login interval pass: the configuration exempts this caller.
+	Exempt bool
 }
 
 // SignIn asks for one password check.
@@ -112,6 +114,9 @@ type SignIn struct {
 	// check of credentials ("auth"): other log types, and people with an alert
 	// flag cause an alert mail.
 	FullSignIn bool
+	// Mobile marks a check for the mobile API: other log types, no app passwords,
+	// and nobody comes in whose status is not normal.
+	Mobile bool
 }
 
 // SignInResult is the outcome of a password check. OK is the only thing that
