@@ -71,7 +71,7 @@ func plainTexts(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids := map[textID]textID{}
+	ids := map[texts.ID]texts.ID{}
 	for id := range english.text {
 		ids[id] = id
 	}
