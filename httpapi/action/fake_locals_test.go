@@ -52,6 +52,7 @@ func newFakeLocals() fakeLocals {
 		syncCodes: map[string]string{
 			"0123456789ABCDEF0123": "jdoe", "AAAAAAAAAAAAAAAAAAAA": "admin", "BBBBBBBBBBBBBBBBBBBB": "locked",
 			"CCCCCCCCCCCCCCCCCCCC": "alerty", "DDDDDDDDDDDDDDDDDDDD": "expired",
+			"EEEEEEEEEEEEEEEEEEEE": "jadoe",
 		},
 		oneTime: map[string]fakeCode{}, loginKeys: map[string]*fakeLoginKey{},
 		mailGate: map[string]time.Time{}, mobileGate: map[string]time.Time{}, badSync: map[string]time.Time{},
@@ -68,7 +69,9 @@ func (f *fake) CheckPIN(_ context.Context, key adapter.PersonKey, pin string, _ 
 }
 
 // totpCode is the fake's code of a person at a step from now.
-func (f *fake) totpCode(step int64) string { return fmt.Sprintf("%06d", (f.now.Unix()/30+step)%1000000) }
+func (f *fake) totpCode(step int64) string {
+	return fmt.Sprintf("%06d", (f.now.Unix()/30+step)%1000000)
+}
 
 func (f *fake) VerifyTOTP(_ context.Context, key adapter.PersonKey, code string, _ adapter.Client) (bool, error) {
 	p, err := f.person(key, "user")
@@ -138,9 +141,11 @@ func (f *fake) AddNotification(_ context.Context, key adapter.PersonKey, n adapt
 	if n.Title == "" || n.Content == "" {
 		return 0, &adapter.Error{Kind: adapter.Invalid, Field: "title"}
 	}
-	at, err := time.ParseInLocation("2006-01-02 15:04", n.Timestamp, f.now.Location())
-	if err != nil {
-		at = f.now
+	at := f.now
+	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02 15:04:05"} {
+		if read, err := time.ParseInLocation(layout, n.Timestamp, f.now.Location()); err == nil {
+			at = read
+		}
 	}
 	f.lastNote++
 	f.notes = append(f.notes, fakeNote{owner: p.UID, Notification: adapter.Notification{

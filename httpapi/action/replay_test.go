@@ -151,14 +151,23 @@ func (s *service) fail(fault string) error {
 	return nil
 }
 
-// variable gives what files may ask for: "totp -1" is the code of one step ago.
+// variable gives what files may ask for; testdata/README.txt says what.
 func (s *service) variable(name string) (string, error) {
-	step, ok := strings.CutPrefix(name, "totp ")
-	n, err := strconv.ParseInt(step, 10, 64)
-	if !ok || err != nil {
-		return "", fmt.Errorf("no variable %q", name)
+	verb, arg, _ := strings.Cut(name, " ")
+	switch verb {
+	case "totp":
+		step, err := strconv.ParseInt(arg, 10, 64)
+		return s.fake.totpCode(step), err
+	case "sync", "sync-lower":
+		for code, owner := range s.fake.syncCodes {
+			if owner == arg && verb == "sync-lower" {
+				return strings.ToLower(code), nil
+			} else if owner == arg {
+				return code, nil
+			}
+		}
 	}
-	return s.fake.totpCode(n), nil
+	return "", fmt.Errorf("no variable %q", name)
 }
 
 func (s *service) send(method string, request []byte) (*http.Response, []byte, error) {
