@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"portico/adapter/store"
@@ -60,6 +61,16 @@ type Config struct {
 	// a negative limit switches the throttle off. Keep it below the directory's own limit.
 	FailureLimit  int
 	FailureWindow time.Duration
+	// TOTPReplay makes VerifyTOTP accept each code once. The browser always does.
+	TOTPReplay bool
+	// Issuer names this installation in authenticator apps. Default "Portico".
+	Issuer string
+	// Timezone is the zone of timestamps that come without one, and of those that
+	// go out. Default UTC.
+	Timezone *time.Location
+	// SlowHashes is the number of slow hashes (PINs, app passwords taken over)
+	// that are computed at the same time. Default: half the processors, at least 1.
+	SlowHashes int
 	// CacheSize bounds each of the caches, in entries. Default 20000.
 	CacheSize int
 }
@@ -86,6 +97,8 @@ type Adapter struct {
 	keys    *cache.Cache[keyHash, store.Key]      // keys that were good
 	gate    *gate                                 // of this process
 	uses    *keyUses
+
+	personal
 }
 
 // New makes the adapter. The store and the directory stay the caller's to close.
@@ -106,6 +119,8 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		keys:    cache.New[keyHash, store.Key](1024),
 		gate:    gate,
 		uses:    newKeyUses(),
+
+		personal: newPersonal(cfg),
 	}
 	deps.Store.Watch(a.storeChanged)
 	return a, nil
@@ -144,6 +159,15 @@ func withDefaults(cfg Config) Config {
 	}
 	if cfg.CacheSize <= 0 {
 		cfg.CacheSize = 20000
+	}
+	if cfg.Issuer == "" {
+		cfg.Issuer = "Portico"
+	}
+	if cfg.Timezone == nil {
+		cfg.Timezone = time.UTC
+	}
+	if cfg.SlowHashes <= 0 {
+		cfg.SlowHashes = max(1, runtime.GOMAXPROCS(0)/2)
 	}
 	return cfg
 }

@@ -101,8 +101,25 @@ type Client struct {
 	Exempt bool
 }
 
+// Surface says where somebody types a password. It decides the log types, and
+// what else is asked for.
+type Surface uint8
+
+// The surfaces.
+const (
+	// SurfaceAPI: another server asks for its user. App passwords are accepted;
+	// that server checks the second factor itself.
+	SurfaceAPI Surface = iota
+	// SurfaceMobile: the mobile API. The status must be exactly normal; the sync
+	// code is the second factor. With FullSignIn it is gated as such.
+	SurfaceMobile
+	// SurfacePortal: the sign-in page. People with TOTP get NeedsCode instead of OK.
+	SurfacePortal
+)
+
 // SignIn asks for one password check.
 type SignIn struct {
+	Surface  Surface
 	Caller   *Caller
 	Client   Client
 	Username string
@@ -111,12 +128,9 @@ type SignIn struct {
 	// caller cannot ask for a second factor.
 	AppPasswordOnly bool
 	// FullSignIn marks the check as a whole sign-in ("login") rather than a
-	// check of credentials ("auth"): other log types, and people with an alert
-	// flag cause an alert mail.
+	// check of credentials ("auth"): other log types, least time between two of
+	// them, and an alert mail is owed for people with an alert flag.
 	FullSignIn bool
-	// Mobile marks a check for the mobile API: other log types, no app passwords,
-	// and nobody comes in whose status is not normal.
-	Mobile bool
 }
 
 // SignInResult is the outcome of a password check. OK is the only thing that
@@ -127,6 +141,11 @@ type SignInResult struct {
 	Status        Status
 	PasswordRight bool // proven right, even if the person may not come in
 	Alert         bool // an alert mail is owed
+	// NeedsCode: all is well so far, but only CheckTOTP lets the person in. Not
+	// logged as a sign-in. SurfacePortal only.
+	NeedsCode bool
+	// AppPassword: what was typed is an app password. On the portal it is refused.
+	AppPassword bool
 }
 
 // Event is one record of the security log.

@@ -218,11 +218,11 @@ func TestAbuse_K02_TheAdapterLearnsWhoAndFromWhere(t *testing.T) {
 	}
 	for i, want := range []adapter.SignIn{
 		{Username: "jdoe", Password: "x"},
-		{Username: "jdoe", Password: "x", FullSignIn: true, Mobile: true},
-		{Username: "jdoe", Password: "x", Mobile: true, AppPasswordOnly: true},
+		{Username: "jdoe", Password: "x", FullSignIn: true, Surface: adapter.SurfaceMobile},
+		{Username: "jdoe", Password: "x", Surface: adapter.SurfaceMobile, AppPasswordOnly: true},
 	} {
 		got := s.fake.signIns[i]
-		if got.Client.Address != "127.0.0.1" || got.Client.RequestID == "" || (got.Caller != nil) == got.Mobile {
+		if got.Client.Address != "127.0.0.1" || got.Client.RequestID == "" || (got.Caller != nil) == (got.Surface == adapter.SurfaceMobile) {
 			t.Errorf("check %d: %+v", i, got)
 		}
 		got.Client, got.Caller = adapter.Client{}, nil

@@ -121,7 +121,7 @@ func (f *fake) CheckPassword(_ context.Context, in adapter.SignIn) (*adapter.Sig
 	f.mu.Unlock()
 	if in.FullSignIn && !in.Client.Exempt {
 		bucket := f.logins
-		if in.Mobile {
+		if in.Surface == adapter.SurfaceMobile {
 			bucket = f.mobileGate
 		}
 		if err := f.gated(bucket, in.Client.Address+" "+strings.ToLower(in.Username)); err != nil {
@@ -137,10 +137,10 @@ func (f *fake) CheckPassword(_ context.Context, in adapter.SignIn) (*adapter.Sig
 	}
 	r := &adapter.SignInResult{Person: p, Status: f.statusOf(p), PasswordRight: in.Password == p.Username+"-pw"}
 	r.OK = r.PasswordRight && (!in.AppPasswordOnly || !p.HasTOTP)
-	if f.appPasswords[in.Password] == p.Username && !in.Mobile {
+	if f.appPasswords[in.Password] == p.Username && in.Surface != adapter.SurfaceMobile {
 		r.PasswordRight, r.OK = true, true
 	}
-	r.OK = r.OK && r.Status.MaySignIn() && (!in.Mobile || r.Status == adapter.StatusNormal)
+	r.OK = r.OK && r.Status.MaySignIn() && (in.Surface != adapter.SurfaceMobile || r.Status == adapter.StatusNormal)
 	r.Alert = r.OK && in.FullSignIn && r.Status == adapter.StatusAlert
 	return r, nil
 }

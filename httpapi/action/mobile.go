@@ -69,7 +69,7 @@ func (a *API) mobilePassword(c *call) error {
 		return refused(texts.LoginIncorrect)
 	}
 	result, err := a.adapter.CheckPassword(c.ctx, adapter.SignIn{
-		Client: c.client, Username: c.user.Username, Password: password, FullSignIn: true, Mobile: true,
+		Client: c.client, Username: c.user.Username, Password: password, FullSignIn: true, Surface: adapter.SurfaceMobile,
 	})
 	switch {
 	case err != nil:
@@ -167,7 +167,7 @@ func mobilePair(a *API, c *call) error {
 		return refused(texts.LoginIncorrect)
 	}
 	result, err := a.adapter.CheckPassword(c.ctx, adapter.SignIn{
-		Client: c.client, Username: c.name("username"), Password: password, Mobile: true, AppPasswordOnly: true,
+		Client: c.client, Username: c.name("username"), Password: password, Surface: adapter.SurfaceMobile, AppPasswordOnly: true,
 	})
 	switch {
 	case err != nil:
