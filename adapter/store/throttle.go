@@ -15,6 +15,10 @@ type Failures struct {
 	Last  time.Time
 }
 
+// TableFailures is the table that a Watch names when something failed or a
+// counter was cleared; the id is 0, since counters are known by keyed hashes only.
+const TableFailures = "failures"
+
 const (
 	bucketFailures = "failures"
 	bucketGate     = "gate"
@@ -53,7 +57,10 @@ func (s *Store) Fail(ctx context.Context, bucket string, window time.Duration) (
 	at := micros(now)
 	var f Failures
 	err := s.write(ctx, "count failure", func(ctx context.Context, t *tx) error {
-		return f.scan(t.row(ctx, failQuery, s.bucket(bucketFailures, bucket), at, at, micros(now.Add(window))).Scan)
+		if err := f.scan(t.row(ctx, failQuery, s.bucket(bucketFailures, bucket), at, at, micros(now.Add(window))).Scan); err != nil {
+			return err
+		}
+		return t.changed(ctx, TableFailures, 0)
 	})
 	if err != nil {
 		return Failures{}, err
@@ -89,8 +96,10 @@ func (s *Store) Failures(ctx context.Context, bucket string) (Failures, error) {
 // Clear empties a bucket: a success, or an administrator.
 func (s *Store) Clear(ctx context.Context, bucket string) error {
 	return s.write(ctx, "clear failures", func(ctx context.Context, t *tx) error {
-		_, err := t.exec(ctx, "DELETE FROM throttle WHERE bucket = ?", s.bucket(bucketFailures, bucket))
-		return err
+		if _, err := t.exec(ctx, "DELETE FROM throttle WHERE bucket = ?", s.bucket(bucketFailures, bucket)); err != nil {
+			return err
+		}
+		return t.changed(ctx, TableFailures, 0)
 	})
 }
 

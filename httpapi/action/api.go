@@ -110,28 +110,43 @@ func checkPrefix(prefix string) error {
 	return nil
 }
 
-// Mount adds the roots of the API and of the mobile API. Everything below api/ is this API's, so
-// dialects with more special paths below it are mounted before.
+// Mount adds the roots of the API and of the mobile API. Everything below api/ is
+// this API's, so dialects with more special paths below it are mounted before. The
+// plain comparisons stand before the router's patterns because they are much cheaper.
 func (a *API) Mount(r *mux.Router) {
-	r.Path(a.cfg.Prefix + "/api.php").HandlerFunc(a.servePHP)
-	r.Path(a.cfg.Prefix + "/api").HandlerFunc(a.servePath)
-	r.PathPrefix(a.cfg.Prefix + "/api/").HandlerFunc(a.servePath)
+	root := a.cfg.Prefix + "/api"
+	below := func(r *http.Request, _ *mux.RouteMatch) bool { return strings.HasPrefix(r.URL.Path, root+"/") }
+	r.MatcherFunc(below).PathPrefix(root + "/").HandlerFunc(a.servePath)
+	exactly := func(path string, handler http.HandlerFunc) {
+		is := func(r *http.Request, _ *mux.RouteMatch) bool { return r.URL.Path == path }
+		r.MatcherFunc(is).Path(path).HandlerFunc(handler)
+	}
+	exactly(root+".php", a.servePHP)
+	exactly(root, a.servePath)
 	for _, path := range mobilePaths() {
-		r.Path(a.cfg.Prefix + path).HandlerFunc(a.serveMobile)
+		exactly(a.cfg.Prefix+path, a.serveMobile)
 	}
 }
 
-// servePHP serves api.php: everything is in query and body.
-func (a *API) servePHP(w http.ResponseWriter, r *http.Request) {
-	a.serve(w, r, false, (*call).mergePHP, a.run)
-}
+// door is the kind of URL that a request came to.
+type door uint8
 
-// servePath serves api/ and what is below it.
-func (a *API) servePath(w http.ResponseWriter, r *http.Request) {
-	path := r.URL.EscapedPath()[len(a.cfg.Prefix)+len("/api"):]
-	a.serve(w, r, false, func(c *call, r *http.Request, body []byte) error {
-		return c.mergePath(r, body, path)
-	}, a.run)
+const (
+	doorPHP    door = iota // api.php: everything is in query and body
+	doorPath               // api/ and what is below it
+	doorMobile             // mobile/: parameters as on api.php, all answers JSON
+)
+
+func (a *API) servePHP(w http.ResponseWriter, r *http.Request)    { a.serve(w, r, doorPHP) }
+func (a *API) servePath(w http.ResponseWriter, r *http.Request)   { a.serve(w, r, doorPath) }
+func (a *API) serveMobile(w http.ResponseWriter, r *http.Request) { a.serve(w, r, doorMobile) }
+
+// merge gathers the parameters of the request, as its kind of URL wants it.
+func (a *API) merge(c *call, r *http.Request, body []byte, d door) error {
+	if d != doorPath {
+		return c.mergePHP(r, body)
+	}
+	return c.mergePath(r, body, r.URL.EscapedPath()[len(a.cfg.Prefix)+len("/api"):])
 }
 
 // call is one request on its way. Calls are used again: nothing in one may be
@@ -150,9 +165,6 @@ type call struct {
 	body   []byte
 }
 
-// runner makes the checks of one of the two APIs, then runs the action.
-type runner func(*call, *httpapi.Exchange) error
-
 func (c *call) reset() {
 	const keep = 64 << 10
 	clear(c.params)
@@ -167,9 +179,7 @@ func (c *call) reset() {
 	*c = call{params: params, out: out, body: body}
 }
 
-func (a *API) serve(w http.ResponseWriter, r *http.Request, mobile bool,
-	merge func(*call, *http.Request, []byte) error, run runner,
-) {
+func (a *API) serve(w http.ResponseWriter, r *http.Request, d door) {
 	a.headers.set(w.Header())
 	if r.Method == http.MethodOptions {
 		a.headers.preflight(w.Header())
@@ -181,15 +191,19 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, mobile bool,
 		c.reset()
 		a.calls.Put(c)
 	}()
-	c.ctx, c.w, c.r, c.mobile = r.Context(), w, r, mobile
+	c.ctx, c.w, c.r, c.mobile = r.Context(), w, r, d == doorMobile
 	exchange := httpapi.FromContext(c.ctx)
 	c.client = adapter.Client{Address: exchange.Client(), RequestID: exchange.RequestID()}
 	body, err := a.readBody(c, w, r)
 	if err == nil {
-		err = merge(c, r, body)
+		err = a.merge(c, r, body, d)
 	}
-	if err == nil {
-		err = run(c, exchange)
+	switch {
+	case err != nil:
+	case c.mobile:
+		err = a.runMobile(c, exchange)
+	default:
+		err = a.run(c, exchange)
 	}
 	if err != nil {
 		a.fail(c, w, err)
@@ -244,7 +258,7 @@ func (a *API) checkLevel(c *call) error {
 		return nil
 	}
 	if err := a.adapter.KeyRefused(c.ctx, c.caller, c.client, c.action.name); err != nil {
-		return err
+		a.log.ErrorContext(c.ctx, "a refusal is not in the security log", "key", c.caller.KeyID, "action", c.action.name, "error", err)
 	}
 	return errForbidden
 }

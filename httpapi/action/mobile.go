@@ -2,7 +2,6 @@ package action
 
 import (
 	"errors"
-	"net/http"
 	"strconv"
 
 	"portico/adapter"
@@ -16,11 +15,6 @@ const mobilePairing = "generatesynccode"
 
 // mobilePaths are where the mobile API is, behind the prefix.
 func mobilePaths() []string { return []string{"/mobile/index.php", "/mobile/", "/mobile"} }
-
-// serveMobile serves the mobile API: parameters as on api.php, all answers JSON.
-func (a *API) serveMobile(w http.ResponseWriter, r *http.Request) {
-	a.serve(w, r, true, (*call).mergePHP, a.runMobile)
-}
 
 // runMobile makes the documented checks in the documented order, then the action.
 func (a *API) runMobile(c *call, exchange *httpapi.Exchange) error {
