@@ -121,15 +121,30 @@ func adapterConfig(cfg *configs.Config) adapter.Config {
 	if interval == 0 {
 		interval = -1 // 0 switches it off in the configuration, and is the default in the adapter
 	}
-	return adapter.Config{LoginInterval: interval}
+	zone, err := time.LoadLocation(cfg.APIs.Action.Timezone)
+	if err != nil {
+		zone = time.UTC // the configuration was checked
+	}
+	return adapter.Config{LoginInterval: interval, Issuer: cfg.APIs.Action.Title, Timezone: zone}
+}
+
+// actionConfig is what the action API takes from the configuration.
+func (a *app) actionConfig() action.Config {
+	c := a.cfg.APIs.Action
+	cfg := action.Config{
+		Prefix: c.Prefix, BaseURL: a.cfg.BaseURL, Language: c.Language, TextsFile: c.TextsFile,
+		MaxBody: int64(a.cfg.Limits.Body), Mobile: c.Mobile, SiteTitle: c.Title, ExemptKeys: c.ExemptKeys,
+	}
+	for _, entry := range c.Apps {
+		cfg.Apps = append(cfg.Apps, action.App{Name: entry.Name, JSON: entry.JSON})
+	}
+	return cfg
 }
 
 func (a *app) newServer() (*httpapi.Server, error) {
 	var dialects []httpapi.Dialect
-	if c := a.cfg.APIs.Action; c.Enabled {
-		api, err := action.New(action.Config{
-			Prefix: c.Prefix, Language: c.Language, MaxBody: int64(a.cfg.Limits.Body),
-		}, a.adapter, a.log)
+	if a.cfg.APIs.Action.Enabled {
+		api, err := action.New(a.actionConfig(), a.adapter, a.log)
 		if err != nil {
 			return nil, err
 		}
