@@ -95,6 +95,7 @@ type Adapter struct {
 	owners  *cache.Cache[numberKey, directory.ID] // the way back
 	locals  *cache.Cache[int64, store.Local]      // by uid
 	keys    *cache.Cache[keyHash, store.Key]      // keys that were good
+	guesses *cache.Cache[int64, store.Failures]   // by uid
 	gate    *gate                                 // of this process
 	uses    *keyUses
 
@@ -117,6 +118,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		owners:  cache.New[numberKey, directory.ID](2 * cfg.CacheSize),
 		locals:  cache.New[int64, store.Local](cfg.CacheSize),
 		keys:    cache.New[keyHash, store.Key](1024),
+		guesses: cache.New[int64, store.Failures](cfg.CacheSize),
 		gate:    gate,
 		uses:    newKeyUses(),
 

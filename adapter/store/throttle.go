@@ -15,6 +15,10 @@ type Failures struct {
 	Last  time.Time
 }
 
+// TableFailures is the table that a Watch names when something failed or a
+// counter was cleared; the id is 0, since counters are known by keyed hashes only.
+const TableFailures = "failures"
+
 const (
 	bucketFailures = "failures"
 	bucketGate     = "gate"

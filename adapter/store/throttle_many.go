@@ -29,7 +29,7 @@ func (s *Store) FailAll(ctx context.Context, windows ...Window) ([]Failures, err
 				return err
 			}
 		}
-		return nil
+		return t.changed(ctx, TableFailures, 0)
 	})
 	if err != nil {
 		return nil, err
@@ -58,6 +58,6 @@ func (s *Store) ClearAll(ctx context.Context, buckets ...string) error {
 				return err
 			}
 		}
-		return nil
+		return t.changed(ctx, TableFailures, 0)
 	})
 }

@@ -5,10 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -219,7 +219,7 @@ func (a *app) Close() {
 }
 
 // newLogger makes the logger that the configuration asks for.
-func newLogger(cfg *configs.Config, w *lockedWriter) *slog.Logger {
+func newLogger(cfg *configs.Config, w io.Writer) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.Log.Level)); err != nil {
 		level = slog.LevelInfo
@@ -230,17 +230,4 @@ func newLogger(cfg *configs.Config, w *lockedWriter) *slog.Logger {
 		inner = slog.NewJSONHandler(w, opts)
 	}
 	return slog.New(httpapi.LogHandler(inner))
-}
-
-// lockedWriter lets the logger and the command write to one stream.
-type lockedWriter struct {
-	mu sync.Mutex
-	w  interface{ Write([]byte) (int, error) }
-}
-
-// Write passes one record on.
-func (l *lockedWriter) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(b)
 }

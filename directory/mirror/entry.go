@@ -93,14 +93,7 @@ func (t *tx) upsert(dir int, e *directory.Entry) (id int64, err error) {
 		return t.insert(&now, e)
 	}
 	now.id = old.id
-	changed, err := t.diffLinks(&now, e)
-	if err != nil {
-		return 0, err
-	}
-	if sameBody && !changed {
-		return now.id, t.exec("UPDATE entry SET refs=? WHERE id=?", now.refs, now.id)
-	}
-	return now.id, t.replace(&old, &now, e)
+	return now.id, t.replace(&old, &now, e, !sameBody)
 }
 
 const loadEntry = `SELECT id, list, path, name, display, refs, body FROM entry WHERE stable=? AND dir=?`
@@ -145,8 +138,9 @@ func (t *tx) insert(r *row, e *directory.Entry) (int64, error) {
 
 const updateEntry = `UPDATE entry SET list=?, path=?, name=?, display=?, created=?, modified=?, refs=?, body=? WHERE id=?`
 
-// replace writes a known entry's new content and what follows from it.
-func (t *tx) replace(old, now *row, e *directory.Entry) error {
+// replace writes a known entry's new content and what follows from it. The row
+// comes first: a reference to the DN that the entry just gave up is not to it.
+func (t *tx) replace(old, now *row, e *directory.Entry, changed bool) error {
 	if now.name == old.name {
 		now.list = old.list // shadowed or not
 	}
@@ -162,23 +156,35 @@ func (t *tx) replace(old, now *row, e *directory.Entry) error {
 			return err
 		}
 	}
+	linked, err := t.diffLinks(now, e)
+	if err != nil {
+		return err
+	}
 	if now.path != old.path {
 		if err := t.moved(old, now, e.DN); err != nil {
 			return err
 		}
 	}
 	if now.name != old.name && now.isPerson() {
-		if err := t.unbindName(now.id, old.name); err != nil {
+		if err := t.renamed(old, now); err != nil {
 			return err
 		}
-		for _, name := range []string{old.name, now.name} {
-			if err := t.nameChanged(now.dir, name); err != nil {
-				return err
-			}
-		}
 	}
-	t.touch(now.dir, now.stable)
+	if changed || linked {
+		t.touch(now.dir, now.stable)
+	}
 	return nil
+}
+
+// renamed follows a person to the new login name; members by name do not.
+func (t *tx) renamed(old, now *row) error {
+	if err := t.unbindName(now.id, old.name); err != nil {
+		return err
+	}
+	if err := t.nameChanged(old.dir, old.name); err != nil {
+		return err
+	}
+	return t.nameChanged(now.dir, now.name)
 }
 
 // remove deletes an entry by its stable id.

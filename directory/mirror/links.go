@@ -176,7 +176,8 @@ func departedKey(r *row) string {
 
 // doubt marks the entries that refer to a row by its DN: what the server says
 // of them now may differ from what is stored, without any event.
-const doubt = `UPDATE entry SET refs=x'' WHERE refs<>x'' AND id IN (SELECT src FROM link WHERE target=? AND target<>0 AND rel IN (1,3,4))`
+const doubt = `UPDATE entry SET refs=x'' WHERE refs<>x'' AND id<>?1
+	AND id IN (SELECT src FROM link WHERE target=?1 AND target<>0 AND rel IN (1,3,4))`
 
 // unbindPath turns references to a row back into the text of its DN.
 func (t *tx) unbindPath(id int64, path string) error {
