@@ -198,7 +198,8 @@ func (s *Server) Entries() []Entry {
 	s.store.mu.RLock()
 	defer s.store.mu.RUnlock()
 	var out []Entry
-	for _, e := range s.store.tree.walk(s.store.tree.suffix, scopeSub) {
+	for n := range s.store.tree.walk(s.store.suffix, scopeSub) {
+		e := n.entry
 		x := Entry{DN: e.dn.text, Attributes: map[string][]string{}}
 		for _, a := range e.attrs {
 			for _, v := range a.vals {
