@@ -73,9 +73,17 @@ func TestWrongAnswers(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(echo))
 	defer server.Close()
 	for _, change := range [][2]string{
-		{"200 app", "201 app"}, {"200 application/json", "200 text/html"}, {"key=real", "key=other"},
-		{"!X-Other", "!X-Seen"}, {`"a"`, `"b"`}, {"[1,", "[2,"}, {"null", "0"}, {":number", ":string"},
-		{`"text":"a",`, ""}, {`"text"`, `"more":1,"text"`}, {"[1,{", "[{"},
+		{"200 app", "201 app"},
+		{"200 application/json", "200 text/html"},
+		{"key=real", "key=other"},
+		{"!X-Other", "!X-Seen"},
+		{`"a"`, `"b"`},
+		{"[1,", "[2,"},
+		{"null", "0"},
+		{":number", ":string"},
+		{`"text":"a",`, ""},
+		{`"text"`, `"more":1,"text"`},
+		{"[1,{", "[{"},
 	} {
 		list, err := Parse("session", strings.Replace(session, change[0], change[1], 1))
 		if err != nil {
