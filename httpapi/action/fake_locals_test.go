@@ -25,7 +25,6 @@ type fakeLocals struct {
 	mails       []string
 	mailGate    map[string]time.Time
 	mobileGate  map[string]time.Time
-	badSync     map[string]time.Time
 	sessions    []string
 	told        []string // what verbs were told besides what they were asked
 }
@@ -55,7 +54,7 @@ func newFakeLocals() fakeLocals {
 			"EEEEEEEEEEEEEEEEEEEE": "jadoe",
 		},
 		oneTime: map[string]fakeCode{}, loginKeys: map[string]*fakeLoginKey{},
-		mailGate: map[string]time.Time{}, mobileGate: map[string]time.Time{}, badSync: map[string]time.Time{},
+		mailGate: map[string]time.Time{}, mobileGate: map[string]time.Time{},
 	}
 }
 
@@ -229,7 +228,7 @@ func (f *fake) MobileCaller(_ context.Context, in adapter.MobileSignIn) (*adapte
 	if name, ok := f.syncCodes[code]; ok && name == strings.ToLower(in.Username) {
 		return f.find(adapter.ByUsername(name)), nil
 	}
-	if err := f.gated(f.badSync, in.Client.Address); err != nil {
+	if err := f.gated(f.mobileGate, in.Client.Address+" "+strings.ToLower(in.Username)); err != nil {
 		return nil, err
 	}
 	return nil, &adapter.Error{Kind: adapter.Unauthenticated}
