@@ -24,19 +24,16 @@ type action struct {
 // handler does the action and writes its answer into c.out.
 type handler func(a *API, c *call) error
 
-// table lists the actions.
-func table() []action {
+// table lists the actions of the action API.
+func table() []action { return append(signInActions(), peopleActions()...) }
+
+// signInActions are those of the levels NONE and AUTH.
+func signInActions() []action {
 	var (
-		username  = rule{name: "username", typ: typeName}
-		password  = rule{name: "password", typ: typeText}
-		appPass   = rule{name: "apppass", typ: typeFlag, optional: true}
-		search    = rule{name: "search", typ: typeText, emptyOK: true}
-		get       = rule{name: "get", typ: typeText, optional: true}
-		code      = rule{name: "code", typ: typeText}
-		id        = rule{name: "id", typ: typeNumber}
-		gid       = rule{name: "gid", typ: typeNumber}
-		uidOrName = func(blame string) rule { return oneOf(blame, person("uid", typeNumber), person("username", typeName)) }
-		nameOrUID = func(blame string) rule { return oneOf(blame, person("username", typeName), person("uid", typeNumber)) }
+		username = rule{name: "username", typ: typeName}
+		password = rule{name: "password", typ: typeText}
+		appPass  = rule{name: "apppass", typ: typeFlag, optional: true}
+		code     = rule{name: "code", typ: typeText}
 	)
 	return []action{
 		{name: "ping", level: adapter.LevelNone, run: ping},
@@ -59,7 +56,20 @@ func table() []action {
 			{name: "appicon", typ: typeText, optional: true},
 		}},
 		{name: "checkloginkey", level: adapter.LevelAuth, run: checkLoginKey, params: []rule{code}},
+	}
+}
 
+// peopleActions are those of the levels READ and FULL.
+func peopleActions() []action {
+	var (
+		username = rule{name: "username", typ: typeName}
+		search   = rule{name: "search", typ: typeText, emptyOK: true}
+		get      = rule{name: "get", typ: typeText, optional: true}
+		code     = rule{name: "code", typ: typeText}
+		id       = rule{name: "id", typ: typeNumber}
+		gid      = rule{name: "gid", typ: typeNumber}
+	)
+	return []action{
 		{name: "userinfo", level: adapter.LevelRead, run: userInfo, params: []rule{nameOrUID("uid")}, unknown: texts.LoginIncorrect},
 		{name: "usersearch", level: adapter.LevelRead, run: userSearch, params: []rule{search}},
 		{name: "groupsearch", level: adapter.LevelRead, run: groupSearch, params: []rule{search}},
@@ -92,6 +102,16 @@ func table() []action {
 			{name: "desc", typ: typeText, zeroOK: true}, username,
 		}},
 	}
+}
+
+// uidOrName takes uid rather than username when both are given, nameOrUID the
+// other way round; blame is the name to print when there is neither.
+func uidOrName(blame string) rule {
+	return oneOf(blame, person("uid", typeNumber), person("username", typeName))
+}
+
+func nameOrUID(blame string) rule {
+	return oneOf(blame, person("username", typeName), person("uid", typeNumber))
 }
 
 // mobileTable lists the actions of the mobile API but for ping, which needs
