@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"portico/adapter/store"
-	"portico/directory"
 	"portico/internal/texts"
 )
 
@@ -46,8 +45,8 @@ const (
 // Invalid with Text "invalid_to_email" or "invalid_from_email" when the
 // addresses are not configured.
 func (a *Adapter) AlertMail(ctx context.Context, username, appName string, client Client) error {
-	if wait := a.gate.pass("alert", client.Address, directory.FoldName(username)); wait > 0 {
-		return &Error{Kind: Throttled, RetryAfter: wait}
+	if err := a.passGate("alert", username, client); err != nil {
+		return err
 	}
 	person, err := a.Person(ctx, ByUsername(username))
 	if err != nil {

@@ -123,7 +123,7 @@ func (a *app) joinPopulation() error {
 }
 
 func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
-	c := adapter.Config{LoginInterval: cfg.APIs.Action.LoginInterval}
+	c := adapter.Config{LoginInterval: cfg.APIs.Action.LoginInterval, Issuer: cfg.APIs.Action.Title}
 	if c.LoginInterval == 0 {
 		c.LoginInterval = -1 // 0 switches it off in the configuration, and is the default in the adapter
 	}
@@ -132,7 +132,7 @@ func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
 		return c, fmt.Errorf("apis.action.timezone: %w", err)
 	}
 	c.Mail = adapter.MailConfig{From: cfg.Mail.From, AdminEmail: cfg.APIs.Action.AdminEmail, Location: c.Timezone}
-	if c.Mail.Texts, err = texts.Load(cfg.APIs.Action.Language, ""); err != nil {
+	if c.Mail.Texts, err = texts.Load(cfg.APIs.Action.Language, cfg.APIs.Action.TextsFile); err != nil {
 		return c, err
 	}
 	if !cfg.Mail.SMTPURL.IsZero() {
@@ -141,12 +141,24 @@ func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
 	return c, err
 }
 
+// actionConfig is what the action API takes from the configuration.
+func (a *app) actionConfig() action.Config {
+	c := a.cfg.APIs.Action
+	cfg := action.Config{
+		Prefix: c.Prefix, BaseURL: a.cfg.BaseURL, Language: c.Language, TextsFile: c.TextsFile,
+		MaxBody: int64(a.cfg.Limits.Body), Mobile: c.Mobile, SiteTitle: c.Title, ExemptKeys: c.ExemptKeys,
+	}
+	for _, entry := range c.Apps {
+		cfg.Apps = append(cfg.Apps, action.App{Name: entry.Name, JSON: entry.JSON})
+	}
+	cfg.Alerts = a.adapter
+	return cfg
+}
+
 func (a *app) newServer() (*httpapi.Server, error) {
 	var dialects []httpapi.Dialect
-	if c := a.cfg.APIs.Action; c.Enabled {
-		api, err := action.New(action.Config{
-			Prefix: c.Prefix, Language: c.Language, MaxBody: int64(a.cfg.Limits.Body),
-		}, a.adapter, a.log)
+	if a.cfg.APIs.Action.Enabled {
+		api, err := action.New(a.actionConfig(), a.adapter, a.log)
 		if err != nil {
 			return nil, err
 		}
