@@ -106,7 +106,7 @@ func (s *SMTPServer) write(certificate Certificate) error {
 	config := strings.NewReplacer("{folder}", s.folder.path,
 		"{port}", strconv.Itoa(s.ports[0]), "{tlsport}", strconv.Itoa(s.ports[1])).Replace(eximConfig)
 	// Exim starts itself again as its own user, who must be able to read it.
-	return errors.Join(s.folder.write("exim.conf", config), os.Chmod(s.folder.file("exim.conf"), 0o644)) //nolint:gosec // no secret
+	return errors.Join(s.folder.write("exim.conf", config), os.Chmod(s.folder.file("exim.conf"), 0o644))
 }
 
 const eximConfig = `primary_hostname = mail.example.test
@@ -176,7 +176,7 @@ func (s *SMTPServer) answers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // a probe
+	defer conn.Close()
 	if err := conn.SetDeadline(time.Now().Add(2 * time.Second)); err != nil {
 		return err
 	}

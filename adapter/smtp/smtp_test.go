@@ -113,7 +113,7 @@ func TestAbuse_F12_LineEndsInMail(t *testing.T) {
 		t.Fatal(err)
 	}
 	head, _, _ := strings.Cut(text.String(), "\r\n\r\n")
-	for _, line := range strings.Split(head, "\r\n") {
+	for line := range strings.SplitSeq(head, "\r\n") {
 		if strings.HasPrefix(line, "Bcc:") || strings.HasPrefix(line, "X:") {
 			t.Errorf("a value became a header: %q", line)
 		}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -239,8 +240,8 @@ func (a *app) Run(ctx context.Context) error {
 
 // Close gives everything back. Safe after a failed newApp, and more than once.
 func (a *app) Close() {
-	for i := len(a.close) - 1; i >= 0; i-- {
-		if err := a.close[i](); err != nil {
+	for _, v := range slices.Backward(a.close) {
+		if err := v(); err != nil {
 			a.log.Warn("closing", "error", err)
 		}
 	}

@@ -39,14 +39,15 @@ func readBack(controls []ldap.Control) string {
 			out = append(out, s.ControlType+" unreadable")
 			continue
 		}
-		line := fmt.Sprint(s.ControlType, " ", p.ClassType, " ", p.Tag, " ", p.Children[0].Data.String())
+		var line strings.Builder
+		line.WriteString(fmt.Sprint(s.ControlType, " ", p.ClassType, " ", p.Tag, " ", p.Children[0].Data.String()))
 		for _, a := range p.Children[1].Children {
-			line += " " + a.Children[0].Data.String()
+			line.WriteString(" " + a.Children[0].Data.String())
 			for _, v := range a.Children[1].Children {
-				line += "=" + v.Data.String()
+				line.WriteString("=" + v.Data.String())
 			}
 		}
-		out = append(out, line)
+		out = append(out, line.String())
 	}
 	slices.Sort(out)
 	return strings.Join(out, "; ")

@@ -133,17 +133,19 @@ func TestDifferential_Referrals(t *testing.T) {
 	uris := func(name string, f func(c *ldap.Conn) error) step {
 		return step{name: name, do: func(c *ldap.Conn) string {
 			err := f(c)
-			e, ok := err.(*ldap.Error)
+			e := &ldap.Error{}
+			ok := errors.As(err, &e)
 			if !ok || e.Packet == nil || len(e.Packet.Children) < 2 {
 				return outcome(err)
 			}
-			out := outcome(err)
+			var out strings.Builder
+			out.WriteString(outcome(err))
 			for _, p := range e.Packet.Children[1].Children {
 				for _, q := range p.Children {
-					out += " " + q.Data.String()
+					out.WriteString(" " + q.Data.String())
 				}
 			}
-			return out
+			return out.String()
 		}}
 	}
 	script := append(people(),

@@ -254,7 +254,7 @@ func (h *harness) refresh(*rapid.T) {
 		switch rapid.IntRange(0, 3).Draw(h.t, "fate") {
 		case 0:
 			if first {
-				put(ptr(h.model.entries[id].e))
+				put(new(h.model.entries[id].e))
 				continue
 			}
 			kept[id] = true
@@ -262,7 +262,7 @@ func (h *harness) refresh(*rapid.T) {
 				h.t.Fatal(err)
 			}
 		case 1, 2:
-			put(ptr(h.model.entries[id].e))
+			put(new(h.model.entries[id].e))
 		}
 	}
 	for range rapid.IntRange(0, 4).Draw(h.t, "more") {
@@ -287,4 +287,5 @@ func (h *harness) refresh(*rapid.T) {
 	}
 }
 
-func ptr[T any](v T) *T { return &v }
+//go:fix inline
+func ptr[T any](v T) *T { return new(v) }

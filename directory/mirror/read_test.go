@@ -148,16 +148,17 @@ func TestLists(t *testing.T) {
 		if err != nil || len(p.Entries) != 10 {
 			t.Fatal(len(p.Entries), err)
 		}
-		seen := stables(p.Entries, nil)
+		var seen strings.Builder
+		seen.WriteString(stables(p.Entries, nil))
 		remove(t, m, "corp", p.Entries[9].ID.Stable, p.Entries[2].ID.Stable)
 		apply(t, m, "corp", person("aaa", func(e *directory.Entry) { e.Attributes[directory.AttrName] = []string{"A"} }))
 		for p.Next != "" {
 			if p, err = m.ListPage(bg, Query{Kind: directory.KindPerson, SortBy: SortDisplay, Limit: 10, After: p.Next}); err != nil {
 				t.Fatal(err)
 			}
-			seen += " " + stables(p.Entries, nil)
+			seen.WriteString(" " + stables(p.Entries, nil))
 		}
-		want(t, "seen", sorted(seen), sorted(stables(all, nil)))
+		want(t, "seen", sorted(seen.String()), sorted(stables(all, nil)))
 	})
 	t.Run("both ways, from any offset", func(t *testing.T) {
 		e, err := m.List(bg, Query{Kind: directory.KindPerson, Descending: true, Limit: 2, Offset: 1})

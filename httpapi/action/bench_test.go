@@ -228,7 +228,7 @@ func (w *nothing) WriteHeader(int)             {}
 
 // BenchmarkUserinfoHandler measures the same without a network.
 func BenchmarkUserinfoHandler(b *testing.B) {
-	log := slog.New(httpapi.LogHandler(slog.NewTextHandler(io.Discard, nil)))
+	log := slog.New(httpapi.LogHandler(slog.DiscardHandler))
 	api, err := New(Config{}, newFixed(), log)
 	if err != nil {
 		b.Fatal(err)

@@ -112,7 +112,7 @@ func Send(addr, method string, request []byte) (*http.Response, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	defer conn.Close() //nolint:errcheck // one answer was read
+	defer conn.Close()
 	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		return nil, nil, err
 	}
@@ -123,7 +123,7 @@ func Send(addr, method string, request []byte) (*http.Response, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	return resp, body, err
 }
