@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"sync"
 	"time"
 
 	"portico/adapter/store"
@@ -71,6 +72,8 @@ type Config struct {
 	// SlowHashes is the number of slow hashes (PINs, app passwords taken over)
 	// that are computed at the same time. Default: half the processors, at least 1.
 	SlowHashes int
+	// Mail says how alert mails and others are sent; the zero value sends none.
+	Mail MailConfig
 	// CacheSize bounds each of the caches, in entries. Default 20000.
 	CacheSize int
 }
@@ -99,6 +102,8 @@ type Adapter struct {
 	gate    *gate                                 // of this process
 	uses    *keyUses
 
+	mailQueued chan struct{} // wakes the outbox
+
 	personal
 }
 
@@ -122,6 +127,8 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		gate:    gate,
 		uses:    newKeyUses(),
 
+		mailQueued: make(chan struct{}, 1),
+
 		personal: newPersonal(cfg),
 	}
 	deps.Store.Watch(a.storeChanged)
@@ -131,6 +138,9 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 // Run does the adapter's work in the background until ctx ends: it writes down
 // when keys were last used, and clears away what the store needs no more.
 func (a *Adapter) Run(ctx context.Context) error {
+	var mail sync.WaitGroup
+	mail.Go(func() { a.runMail(ctx) })
+	defer mail.Wait()
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {

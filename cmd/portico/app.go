@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"portico/adapter"
+	"portico/adapter/smtp"
 	"portico/adapter/store"
 	"portico/configs"
 	"portico/directory/mapping"
@@ -21,6 +22,7 @@ import (
 	"portico/directory/population"
 	"portico/httpapi"
 	"portico/httpapi/action"
+	"portico/internal/texts"
 )
 
 // app is the running service: everything that "serve" and "demo" start.
@@ -112,16 +114,31 @@ func (a *app) joinPopulation() error {
 	if err != nil {
 		return err
 	}
-	a.adapter, err = adapter.New(adapterConfig(a.cfg), adapter.Deps{Directory: a.people, Store: a.store, Log: a.log})
+	settings, err := adapterConfig(a.cfg)
+	if err != nil {
+		return err
+	}
+	a.adapter, err = adapter.New(settings, adapter.Deps{Directory: a.people, Store: a.store, Log: a.log})
 	return err
 }
 
-func adapterConfig(cfg *configs.Config) adapter.Config {
-	interval := cfg.APIs.Action.LoginInterval
-	if interval == 0 {
-		interval = -1 // 0 switches it off in the configuration, and is the default in the adapter
+func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
+	c := adapter.Config{LoginInterval: cfg.APIs.Action.LoginInterval}
+	if c.LoginInterval == 0 {
+		c.LoginInterval = -1 // 0 switches it off in the configuration, and is the default in the adapter
 	}
-	return adapter.Config{LoginInterval: interval}
+	var err error
+	if c.Timezone, err = time.LoadLocation(cfg.APIs.Action.Timezone); err != nil {
+		return c, fmt.Errorf("apis.action.timezone: %w", err)
+	}
+	c.Mail = adapter.MailConfig{From: cfg.Mail.From, AdminEmail: cfg.APIs.Action.AdminEmail, Location: c.Timezone}
+	if c.Mail.Texts, err = texts.Load(cfg.APIs.Action.Language, ""); err != nil {
+		return c, err
+	}
+	if !cfg.Mail.SMTPURL.IsZero() {
+		c.Mail.Mailer, err = smtp.New(smtp.Config{URL: cfg.Mail.SMTPURL.Reveal(), From: cfg.Mail.From, CAFile: cfg.Mail.CAFile})
+	}
+	return c, err
 }
 
 func (a *app) newServer() (*httpapi.Server, error) {

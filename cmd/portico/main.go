@@ -78,6 +78,9 @@ func (p *program) rootCommand() *cobra.Command {
 		p.checkCommand(),
 		p.explainCommand(),
 		p.keyCommand(),
+		p.userCommand(),
+		p.auditCommand(),
+		p.mailCommand(),
 		p.sampleCommand(),
 	)
 	return root

@@ -78,7 +78,7 @@ func (m *member) follow(into *mirror.Mirror, log *slog.Logger) (err error) {
 	m.feed, err = feed.New(feed.Config{
 		Directory: m.cfg.Name, Mode: feed.Mode(m.cfg.Sync.Mode), Interval: m.cfg.Sync.Interval,
 		Servers: m.cfg.URLs, BindDN: m.cfg.BindDN,
-	}, m.client, m.mapper, population.Keeper(into), log, time.Now)
+	}, m.client, m.mapper, feed.OnMirror(into), log, time.Now)
 	if err != nil {
 		return fmt.Errorf("directory %s: %w", m.cfg.Name, err)
 	}
