@@ -130,7 +130,7 @@ func open(ctx context.Context, rawURL string, opts Options, migrations fs.FS) (*
 		err = s.begin(ctx)
 	}
 	if err != nil {
-		s.closePools()
+		_ = s.closePools()
 		return nil, s.fail(ctx, "open", err)
 	}
 	return s, nil

@@ -29,7 +29,7 @@ func (s Sort) order() (index string, columns []string) {
 	return "entry_name", []string{"name", "dir", "id"}
 }
 
-// ErrPosition: a page token is not one of ours.
+// ErrPosition says that a page token is not one of ours.
 var ErrPosition = errors.New("malformed page position")
 
 // listLimit is how many entries one call gives at most.

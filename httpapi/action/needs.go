@@ -111,7 +111,7 @@ type Mobile interface {
 }
 
 // Adapter is everything that the API asks for.
-type Adapter interface {
+type Adapter interface { //nolint:interfacebloat // composed of narrow ones
 	Keys
 	SignIns
 	People

@@ -48,7 +48,7 @@ func (t *Target) play(tb testing.TB, e *Exchange) {
 	if err != nil {
 		tb.Fatalf("%s: %v", e.Where, err)
 	}
-	resp, body, err := Send(t.Addr, e.Method, request)
+	resp, body, err := Send(t.Addr, e.Method, request) //nolint:bodyclose // Send has read and closed it
 	if err != nil {
 		tb.Fatalf("%s: %v", e.Where, err)
 	}
