@@ -223,7 +223,7 @@ func TestDamageAtRuntime(t *testing.T) {
 		}
 		o := testOptions("corp")
 		o.SkipCheck = false
-		m, _, _ := reopened(t, path, o)
+		m := open(t, path, o)
 		m.background.Wait()
 		if err := m.Healthy(); !errors.Is(err, ErrCorrupt) {
 			t.Fatal(err)
