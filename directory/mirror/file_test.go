@@ -107,6 +107,12 @@ func TestOpen_BeginsAnew(t *testing.T) {
 		"a directory removed": {options: testOptions("other"), logged: "of other directories"},
 		"another suffix":      {options: testOptions("corp@x"), logged: "of other directories"},
 		"another order":       {options: testOptions("first", "corp"), logged: "of other directories"},
+		"another normal form of DNs": {
+			options: Options{
+				Directories: testOptions("corp").Directories, ParentKey: testParent, SkipCheck: true,
+				DNKey: func(dn string) (string, error) { k, err := testKey(dn); return strings.ToUpper(k), err },
+			}, logged: "normal form",
+		},
 		"a first load interrupted": {
 			spoil: func(t *testing.T, path string) {
 				m := open(t, path, testOptions("corp"))
