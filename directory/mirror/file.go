@@ -158,7 +158,7 @@ func (m *Mirror) unfit(ctx context.Context) (string, error) {
 // normalForm is a sample of what DNKey does: keys of another form would never be
 // found.
 func (m *Mirror) normalForm() string {
-	key, _ := m.opts.DNKey(`UID=Ann\2C  B+CN=\C3\96,oU="x y" ; dC=Org`)
+	key, _ := m.opts.DNKey(`UID=Ann\2C  B+CN=\C3\96, oU="x y" ,dC=Org`)
 	return pathOf(key, m.opts.ParentKey)
 }
 
