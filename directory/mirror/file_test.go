@@ -107,6 +107,12 @@ func TestOpen_BeginsAnew(t *testing.T) {
 		"a directory removed": {options: testOptions("other"), logged: "of other directories"},
 		"another suffix":      {options: testOptions("corp@x"), logged: "of other directories"},
 		"another order":       {options: testOptions("first", "corp"), logged: "of other directories"},
+		"another normal form of DNs": {
+			options: Options{
+				Directories: testOptions("corp").Directories, ParentKey: testParent, SkipCheck: true,
+				DNKey: func(dn string) (string, error) { k, err := testKey(dn); return strings.ToUpper(k), err },
+			}, logged: "normal form",
+		},
 		"a first load interrupted": {
 			spoil: func(t *testing.T, path string) {
 				m := open(t, path, testOptions("corp"))
@@ -223,7 +229,7 @@ func TestDamageAtRuntime(t *testing.T) {
 		}
 		o := testOptions("corp")
 		o.SkipCheck = false
-		m, _, _ := reopened(t, path, o)
+		m := open(t, path, o)
 		m.background.Wait()
 		if err := m.Healthy(); !errors.Is(err, ErrCorrupt) {
 			t.Fatal(err)

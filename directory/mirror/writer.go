@@ -64,8 +64,10 @@ func (m *Mirror) update(ctx context.Context, f func(*tx) error) error {
 	if err := m.acquire(ctx); err != nil {
 		return err
 	}
-	t, err := m.updateHeld(f)
-	m.release()
+	t, err := func() (*tx, error) {
+		defer m.release()
+		return m.updateHeld(f)
+	}()
 	if err == nil {
 		m.notify(t.changed, t.all)
 	}
