@@ -298,5 +298,8 @@ func (s *Store) Maintain(ctx context.Context) error {
 	if err := s.purgeCodes(ctx); err != nil {
 		return err
 	}
+	if err := s.purgeSessions(ctx); err != nil {
+		return err
+	}
 	return s.purgeChanges(ctx)
 }

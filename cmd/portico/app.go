@@ -112,7 +112,7 @@ func (a *app) joinPopulation() error {
 	if err != nil {
 		return err
 	}
-	a.adapter, err = adapter.New(adapterConfig(a.cfg), adapter.Deps{Directory: a.people, Store: a.store, Log: a.log})
+	a.adapter, err = adapter.New(adapterConfig(a.cfg), adapter.Deps{Directory: a.people, Passwords: a.people, Store: a.store, Log: a.log})
 	return err
 }
 
