@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -126,6 +127,44 @@ func (a *Adapter) notChanged(ctx context.Context, person *Person, client Client,
 	}
 }
 
+// Reasons why a new password is not taken, besides those of the directory.
+var (
+	errShortPassword = errors.New("too short")
+	errLongPassword  = errors.New("too long")
+	errWeakPassword  = errors.New("too weak")
+)
+
+// ReasonOf is one word for why a new password was refused, for texts in other
+// languages: short, long, weak, history, young, forbidden or policy.
+func ReasonOf(err error) string {
+	var refusal *directory.PasswordError
+	switch {
+	case errors.Is(err, errShortPassword):
+		return "short"
+	case errors.Is(err, errLongPassword):
+		return "long"
+	case !errors.As(err, &refusal):
+		return "weak"
+	}
+	switch refusal.Fault {
+	case directory.PasswordTooShort:
+		return "short"
+	case directory.PasswordTooWeak:
+		return "weak"
+	case directory.PasswordInHistory:
+		return "history"
+	case directory.PasswordTooYoung:
+		return "young"
+	case directory.PasswordNotAllowed:
+		return "forbidden"
+	}
+	return "policy"
+}
+
+func refusePassword(cause error, format string, args ...any) error {
+	return &Error{Kind: Invalid, Field: FieldNewPassword, Text: fmt.Sprintf(format, args...), Cause: cause}
+}
+
 // faultText says in plain English what the directory has against a password.
 func faultText(f directory.PasswordFault) string {
 	switch f {
@@ -156,11 +195,11 @@ func (a *Adapter) checkNewPassword(person *Person, oldPassword, newPassword stri
 	case !utf8.ValidString(newPassword), strings.ContainsFunc(newPassword, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return invalid(FieldNewPassword, "the new password holds a control character")
 	case utf8.RuneCountInString(newPassword) < a.cfg.MinPasswordLength:
-		return invalid(FieldNewPassword, "the new password must have at least %d characters", a.cfg.MinPasswordLength)
+		return refusePassword(errShortPassword, "the new password must have at least %d characters", a.cfg.MinPasswordLength)
 	case len(newPassword) > maxPassword:
-		return invalid(FieldNewPassword, "the new password is too long")
+		return refusePassword(errLongPassword, "the new password is too long")
 	case isCommon(newPassword), strings.EqualFold(newPassword, person.Username), strings.EqualFold(newPassword, person.Email()):
-		return invalid(FieldNewPassword, "the new password is too easy to guess")
+		return refusePassword(errWeakPassword, "the new password is too easy to guess")
 	}
 	return nil
 }
