@@ -32,6 +32,15 @@ func newSlowHash(parallel int) *slowHash {
 	}
 }
 
+// full is Throttled when too many wait: whoever asks first refuses a flood
+// before it costs anything.
+func (h *slowHash) full() error {
+	if len(h.queue) < cap(h.queue) {
+		return nil
+	}
+	return &Error{Kind: Throttled, RetryAfter: slowWait}
+}
+
 // do runs work when it is its turn. Throttled when too many wait, or for too long.
 func (h *slowHash) do(ctx context.Context, work func() error) error {
 	select {
