@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"io"
 	"log/slog"
 	"net/http"
@@ -15,12 +16,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gorilla/mux"
 	"github.com/pquerna/otp/totp"
 
 	"portico/adapter"
 	"portico/adapter/store"
 	"portico/directory"
+	"portico/httpapi"
 )
 
 // people is a directory in memory: login name and password, and account states.
@@ -173,9 +174,11 @@ func newHouse(t testing.TB, change ...func(*Config)) *house {
 	}
 	h.console, err = New(cfg, Deps{Adapter: h.adapter, Alerts: h, Log: log, Now: h.clock.Now})
 	must(t, err)
-	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
-	h.console.Mount(router)
-	mounted.Handle("/", router)
+	server, err := httpapi.New(httpapi.Config{Listen: "127.0.0.1:0"}, httpapi.Deps{
+		Log: log, Now: time.Now, Rand: rand.Reader, Dialects: []httpapi.Dialect{h.console},
+	})
+	must(t, err)
+	mounted.Handle("/", server.Handler())
 	return h
 }
 

@@ -177,7 +177,7 @@ func (c *Console) enter(ctx context.Context, uid int64) {
 	c.sessions.Put(ctx, keyBegan, now)
 	c.sessions.Put(ctx, keySeen, now)
 	c.sessions.Remove(ctx, keyMobile)
-	c.sessions.SetDeadline(ctx, time.Now().Add(c.cfg.MaxAge).UTC())
+	c.sessions.SetDeadline(ctx, c.now().Add(c.cfg.MaxAge).UTC())
 }
 
 // number reads a whole number from a session; 0 when there is none.

@@ -129,8 +129,7 @@ func (c *Console) renew(ctx context.Context) error {
 	}
 	c.limitStranger(ctx)
 	if began := c.number(ctx, keyBegan); began != 0 {
-		left := time.Unix(began, 0).Add(c.cfg.MaxAge).Sub(c.now())
-		c.sessions.SetDeadline(ctx, realNow().Add(left))
+		c.sessions.SetDeadline(ctx, time.Unix(began, 0).Add(c.cfg.MaxAge).UTC())
 	}
 	return nil
 }
@@ -296,12 +295,9 @@ func (c *Console) signinRestart(x *exchange) (*answer, error) {
 // limitStranger lets a session in which nobody is signed in end soon.
 func (c *Console) limitStranger(ctx context.Context) {
 	if c.sessions.GetString(ctx, keyUID) == "" {
-		c.sessions.SetDeadline(ctx, realNow().Add(strangersAge))
+		c.sessions.SetDeadline(ctx, c.now().Add(strangersAge).UTC())
 	}
 }
-
-// realNow is the time by which scs measures the life of sessions.
-func realNow() time.Time { return time.Now().UTC() }
 
 // restartAddress begins an application's sign-in anew.
 func (c *Console) restartAddress(code, redirect string) string {
