@@ -12,6 +12,7 @@ set -euo pipefail
 packages=(
 	slapd ldap-utils # OpenLDAP: server and command-line tools
 	postgresql       # PostgreSQL: server
+	chromium         # the pages are looked at in a real browser
 	gcc libc6-dev    # the race detector of Go needs cgo
 	ca-certificates  # the Go module proxy is spoken to over TLS
 )

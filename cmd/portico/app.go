@@ -21,6 +21,7 @@ import (
 	"portico/directory/population"
 	"portico/httpapi"
 	"portico/httpapi/action"
+	"portico/httpapi/console"
 )
 
 // app is the running service: everything that "serve" and "demo" start.
@@ -133,7 +134,11 @@ func (a *app) newServer() (*httpapi.Server, error) {
 		if err != nil {
 			return nil, err
 		}
-		dialects = append(dialects, api)
+		pages, err := a.newPages()
+		if err != nil {
+			return nil, err
+		}
+		dialects = append(dialects, api, pages)
 	}
 	l := a.cfg.Limits
 	return httpapi.New(httpapi.Config{
@@ -144,6 +149,22 @@ func (a *app) newServer() (*httpapi.Server, error) {
 		IdleTimeout: l.IdleTimeout, ShutdownTimeout: l.ShutdownTimeout,
 		MetricsListen: a.cfg.Metrics.Listen,
 	}, httpapi.Deps{Log: a.log, Now: time.Now, Rand: rand.Reader, Readiness: a.readiness, Dialects: dialects})
+}
+
+// newPages makes the pages for people, beside the action API.
+func (a *app) newPages() (*console.Console, error) {
+	c := a.cfg.APIs.Action
+	zone, err := time.LoadLocation(c.Timezone)
+	if err != nil {
+		return nil, fmt.Errorf("apis.action.timezone: %w", err)
+	}
+	var apps []console.App
+	for _, app := range c.Apps {
+		apps = append(apps, console.App{Title: app.Title, URL: app.URL})
+	}
+	return console.New(console.Config{
+		Prefix: c.Prefix, BaseURL: a.cfg.ExternalURL(), Language: c.Language, Timezone: zone, Apps: apps, Mobile: c.Mobile,
+	}, console.Deps{Adapter: a.adapter, Log: a.log})
 }
 
 // readiness says for /readyz what works and what does not. A directory that is

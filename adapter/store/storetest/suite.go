@@ -161,6 +161,7 @@ func Run(t *testing.T, b Backend) {
 		{"Open", testOpen},
 		{"IDs", testIDs},
 		{"Status", testStatus},
+		{"Sessions", testSessions},
 		{"Keys", testKeys},
 		{"TOTP", testTOTP},
 		{"Notes", testNotes},
