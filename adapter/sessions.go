@@ -41,12 +41,6 @@ func (a *Adapter) SignedOut(ctx context.Context, uid int64, client Client) error
 	return a.logEvent(ctx, EventLogout, uid, client, "signed out")
 }
 
-// SignedIn notes in the security log that a person came in by other means than
-// CheckPassword or CheckTOTP.
-func (a *Adapter) SignedIn(ctx context.Context, uid int64, client Client, how string) error {
-	return a.logEvent(ctx, EventPortalLoginOK, uid, client, how)
-}
-
 // History lists what the security log has about a person, newest first, at most
 // limit events. Errors: NotFound "user", Ambiguous, Unavailable.
 func (a *Adapter) History(ctx context.Context, key PersonKey, limit int) ([]Event, error) {

@@ -29,7 +29,7 @@ installed() {
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 	echo "install.sh: this is not a Debian or Ubuntu machine. Install what provides these programs and files yourself:" >&2
-	echo "  slapd and slapadd with the modules syncprov, memberof, refint, ppolicy and sssvlv; postgres and initdb; gcc" >&2
+	echo "  slapd and slapadd with the modules syncprov, memberof, refint, ppolicy and sssvlv; postgres and initdb; chromium; gcc" >&2
 	exit 1
 fi
 

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -75,7 +76,7 @@ func TestAbuse_G02_NoChangeByGet(t *testing.T) {
 	}
 }
 
-func TestAbuse_G03_F15_HeadersOfEveryAnswer(t *testing.T) {
+func TestAbuse_G03_G05_F15_HeadersOfEveryAnswer(t *testing.T) {
 	h := newHouse(t)
 	check := func(r result) {
 		t.Helper()
@@ -87,6 +88,9 @@ func TestAbuse_G03_F15_HeadersOfEveryAnswer(t *testing.T) {
 		}
 		if strings.Contains(policy, "unsafe") || strings.Contains(policy, "script-src") {
 			t.Errorf("%s: %q", r.Request.URL.Path, policy)
+		}
+		if len(r.Header["Access-Control-Allow-Origin"]) != 0 {
+			t.Errorf("%s: other sites may read it", r.Request.URL.Path)
 		}
 		if r.Header.Get("X-Frame-Options") != "DENY" || r.Header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %v", r.Request.URL.Path, r.Header)
@@ -292,4 +296,38 @@ func TestLanguages(t *testing.T) {
 			t.Errorf("%+v was taken", bad)
 		}
 	}
+}
+
+// Guessing somebody's password keeps that person neither out of a session nor
+// tells the guesser when the guess is right.
+func TestAbuse_B07_GuessesDoNotEndSessions(t *testing.T) {
+	h := newHouse(t)
+	victim, attacker := h.signedIn("jdoe"), h.browser()
+	attacker.post("/account/signin", "username", "jdoe")
+	for range 12 {
+		attacker.post("/account/signin", "password", "guess").has(t, `name="password"`)
+	}
+	attacker.post("/account/signin", "password", "jdoe secret words").has(t, `role="alert"`, `name="password"`)
+	victim.get("/account/").has(t, "John Doe")
+	victim.post("/account/pin", "pin", "2468", "pin2", "2468").has(t, "A PIN is set")
+	h.clock.add(6 * time.Minute)
+	if r := h.signedIn("jdoe").get("/account/"); r.StatusCode != http.StatusOK {
+		t.Errorf("locked for good: %d", r.StatusCode)
+	}
+}
+
+// A right password does not clear the count of wrong authentication codes.
+func TestAbuse_B11_WrongCodesCount(t *testing.T) {
+	h := newHouse(t)
+	secret := h.enrol(h.signedIn("jdoe"))
+	for range 12 {
+		b := h.browser()
+		b.post("/account/signin", "username", "jdoe")
+		b.post("/account/signin", "password", "jdoe secret words").has(t, `name="totp"`)
+		b.post("/account/signin", "totp", "000000").has(t, `role="alert"`)
+	}
+	b := h.browser()
+	b.post("/account/signin", "username", "jdoe")
+	b.post("/account/signin", "password", "jdoe secret words")
+	b.post("/account/signin", "totp", h.code(secret)).has(t, `role="alert"`, `name="totp"`)
 }

@@ -3,6 +3,10 @@ package console
 import (
 	"context"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -105,7 +109,7 @@ func (k *keyboard) scheme(value string) {
 	k.t.Helper()
 	run(k, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []emulation.MediaFeature{{Name: "prefers-color-scheme", Value: value}},
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: value}},
 		})
 		return err
 	}))
@@ -117,6 +121,12 @@ func TestBrowser(t *testing.T) {
 		if strings.HasPrefix(r.URL.Path, "/back") {
 			landed <- r.URL.String()
 		}
+		if r.URL.Path == "/icon.png" {
+			icon := image.NewRGBA(image.Rect(0, 0, 40, 40))
+			draw.Draw(icon, icon.Bounds(), image.NewUniform(color.RGBA{200, 80, 40, 255}), image.Point{}, draw.Src)
+			_ = png.Encode(w, icon)
+			return
+		}
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = w.Write([]byte("<title>application</title>here"))
 	}))
@@ -125,6 +135,10 @@ func TestBrowser(t *testing.T) {
 	k := &keyboard{t: t, tab: testenv.Browser(t)}
 	run(k, chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
 	k.scheme("light")
+	run(k, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error { // the focus shows as it does to people
+		_, err := cdp.Call(ctx, t, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+		return err
+	}))
 	login := func() string {
 		code, err := h.adapter.NewLoginKey(t.Context(), "TaskFloor", app.URL+"/icon.png")
 		must(t, err)
@@ -138,7 +152,11 @@ func TestBrowser(t *testing.T) {
 
 func browserApp(h *house, k *keyboard, login func() string, landed chan string) {
 	k.open(login())
-	k.at("document.activeElement.name == 'username'") // ready to type
+	k.at("document.activeElement.name == 'username'")             // ready to type
+	k.at("document.querySelector('.app img').naturalWidth == 40") // the policy lets the icon through
+	if ring := run(k, chromedp.Evaluate[string]("getComputedStyle(document.activeElement).outlineStyle")); ring != "solid" {
+		k.t.Errorf("the focus does not show: %q", ring)
+	}
 	k.picture("signin-name")
 	k.enter("username", "jdoe")
 	k.at("document.querySelector('[name=password]') != null")
@@ -241,4 +259,8 @@ func browserDark(h *house, k *keyboard) {
 	run(k, chromedp.KeyEvent("x\tshort\tshort\r"))
 	k.at("document.querySelector('[role=alert]') != null")
 	k.picture("dark-error")
+	run(k, chromedp.EmulateViewport(1280, 800))
+	k.scheme("light")
+	k.open(h.server.URL + prefix + "/")
+	k.picture("desktop-home")
 }

@@ -99,6 +99,7 @@ type view struct {
 	Language string
 	Path     string // prefix
 	Style    string
+	Crumb    bool // a way up to the overview
 	Person   *adapter.Person
 
 	person *adapter.Person
@@ -144,6 +145,7 @@ func (c *Console) render(w io.Writer, a *answer) error {
 	v := a.data
 	v.Site, v.Language, v.Path, v.Person = c.cfg.Title, c.labels.language, c.cfg.Prefix, v.person
 	v.Style = c.path(stylePath())
+	v.Crumb = a.page != "overview" && a.page != "home"
 	if v.Title == "" {
 		v.Title = "page." + a.page
 	}
