@@ -74,6 +74,8 @@ type Config struct {
 	SlowHashes int
 	// Mail says how alert mails and others are sent; the zero value sends none.
 	Mail MailConfig
+	// MinPasswordLength is the least number of characters of a new password. Default 8.
+	MinPasswordLength int
 	// CacheSize bounds each of the caches, in entries. Default 20000.
 	CacheSize int
 }
@@ -82,17 +84,19 @@ type Config struct {
 type Deps struct {
 	Directory Directory
 	Store     *store.Store
+	Passwords Passwords // nil: no password can be changed
 	Log       *slog.Logger
 	Now       func() time.Time // default time.Now
 }
 
 // Adapter offers the verbs. All methods may be called concurrently.
 type Adapter struct {
-	cfg   Config
-	dir   Directory
-	store *store.Store
-	log   *slog.Logger
-	now   func() time.Time
+	cfg       Config
+	dir       Directory
+	store     *store.Store
+	passwords Passwords
+	log       *slog.Logger
+	now       func() time.Time
 
 	numbers *cache.Cache[directory.ID, int64]     // uid or gid; never changes
 	owners  *cache.Cache[numberKey, directory.ID] // the way back
@@ -118,7 +122,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		return nil, err
 	}
 	a := &Adapter{
-		cfg: cfg, dir: deps.Directory, store: deps.Store, log: deps.Log, now: deps.Now,
+		cfg: cfg, dir: deps.Directory, store: deps.Store, passwords: deps.Passwords, log: deps.Log, now: deps.Now,
 		numbers: cache.New[directory.ID, int64](2 * cfg.CacheSize),
 		owners:  cache.New[numberKey, directory.ID](2 * cfg.CacheSize),
 		locals:  cache.New[int64, store.Local](cfg.CacheSize),
@@ -168,6 +172,9 @@ func withDefaults(cfg Config) Config {
 	}
 	if cfg.FailureWindow <= 0 {
 		cfg.FailureWindow = 5 * time.Minute
+	}
+	if cfg.MinPasswordLength <= 0 {
+		cfg.MinPasswordLength = 8
 	}
 	if cfg.CacheSize <= 0 {
 		cfg.CacheSize = 20000

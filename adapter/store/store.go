@@ -304,5 +304,8 @@ func (s *Store) Maintain(ctx context.Context) error {
 	if err := s.purgeMail(ctx); err != nil {
 		return err
 	}
+	if err := s.purgeSessions(ctx); err != nil {
+		return err
+	}
 	return s.purgeChanges(ctx)
 }

@@ -23,6 +23,7 @@ import (
 	"portico/directory/population"
 	"portico/httpapi"
 	"portico/httpapi/action"
+	"portico/httpapi/console"
 	"portico/internal/texts"
 )
 
@@ -119,7 +120,7 @@ func (a *app) joinPopulation() error {
 	if err != nil {
 		return err
 	}
-	a.adapter, err = adapter.New(settings, adapter.Deps{Directory: a.people, Store: a.store, Log: a.log})
+	a.adapter, err = adapter.New(settings, adapter.Deps{Directory: a.people, Passwords: a.people, Store: a.store, Log: a.log})
 	return err
 }
 
@@ -159,11 +160,17 @@ func (a *app) actionConfig() action.Config {
 func (a *app) newServer() (*httpapi.Server, error) {
 	var dialects []httpapi.Dialect
 	if a.cfg.APIs.Action.Enabled {
-		api, err := action.New(a.actionConfig(), a.adapter, a.log)
+		pages, err := a.newPages()
 		if err != nil {
 			return nil, err
 		}
-		dialects = append(dialects, api)
+		settings := a.actionConfig()
+		settings.Sessions = pages
+		api, err := action.New(settings, a.adapter, a.log)
+		if err != nil {
+			return nil, err
+		}
+		dialects = append(dialects, api, pages)
 	}
 	l := a.cfg.Limits
 	return httpapi.New(httpapi.Config{
@@ -174,6 +181,26 @@ func (a *app) newServer() (*httpapi.Server, error) {
 		IdleTimeout: l.IdleTimeout, ShutdownTimeout: l.ShutdownTimeout,
 		MetricsListen: a.cfg.Metrics.Listen,
 	}, httpapi.Deps{Log: a.log, Now: time.Now, Rand: rand.Reader, Readiness: a.readiness, Dialects: dialects})
+}
+
+// newPages makes the pages for people, beside the action API.
+func (a *app) newPages() (*console.Console, error) {
+	c := a.cfg.APIs.Action
+	zone, err := time.LoadLocation(c.Timezone)
+	if err != nil {
+		return nil, fmt.Errorf("apis.action.timezone: %w", err)
+	}
+	var apps []console.App
+	for _, app := range c.Apps {
+		apps = append(apps, console.App{Title: app.Title, URL: app.URL})
+	}
+	words, err := texts.Load(c.Language, c.TextsFile)
+	if err != nil {
+		return nil, err
+	}
+	return console.New(console.Config{
+		Title: c.Title, Prefix: c.Prefix, BaseURL: a.cfg.ExternalURL(), Language: c.Language, Timezone: zone, Apps: apps, Mobile: c.Mobile,
+	}, console.Deps{Adapter: a.adapter, Alerts: a.adapter, Texts: words, Log: a.log})
 }
 
 // readiness says for /readyz what works and what does not. A directory that is
