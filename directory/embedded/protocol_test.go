@@ -151,7 +151,12 @@ func TestProtocol_Limits(t *testing.T) {
 	})
 	t.Run("anonymous message", func(t *testing.T) {
 		big := envelope(1, bindOf("cn="+strings.Repeat("x", 300<<10), "x"), nil).Bytes()
-		time.Sleep(400 * time.Millisecond)
+		for range 500 { // the connections before must be gone, or this one is refused
+			if s.Stats().Open == 0 {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
 		r := dialRaw(t, s.URL())
 		_, _ = r.nc.Write(big)
 		r.ends()

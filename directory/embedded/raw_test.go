@@ -75,7 +75,7 @@ func (r *raw) ends() []*ber.Packet {
 		p, err := ber.ReadPacket(r.r)
 		if err != nil {
 			var ne net.Error
-			if errors.As(err, &ne) {
+			if errors.As(err, &ne) && ne.Timeout() {
 				r.t.Fatal("the connection stays open")
 			}
 			return out
