@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"sync"
 	"time"
 
 	"portico/adapter/store"
@@ -73,6 +74,8 @@ type Config struct {
 	SlowHashes int
 	// MinPasswordLength is the least number of characters of a new password. Default 8.
 	MinPasswordLength int
+	// Mail says how alert mails and others are sent; the zero value sends none.
+	Mail MailConfig
 	// CacheSize bounds each of the caches, in entries. Default 20000.
 	CacheSize int
 }
@@ -99,8 +102,11 @@ type Adapter struct {
 	owners  *cache.Cache[numberKey, directory.ID] // the way back
 	locals  *cache.Cache[int64, store.Local]      // by uid
 	keys    *cache.Cache[keyHash, store.Key]      // keys that were good
+	guesses *cache.Cache[int64, store.Failures]   // by uid
 	gate    *gate                                 // of this process
 	uses    *keyUses
+
+	mailQueued chan struct{} // wakes the outbox
 
 	personal
 }
@@ -121,8 +127,11 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		owners:  cache.New[numberKey, directory.ID](2 * cfg.CacheSize),
 		locals:  cache.New[int64, store.Local](cfg.CacheSize),
 		keys:    cache.New[keyHash, store.Key](1024),
+		guesses: cache.New[int64, store.Failures](cfg.CacheSize),
 		gate:    gate,
 		uses:    newKeyUses(),
+
+		mailQueued: make(chan struct{}, 1),
 
 		personal: newPersonal(cfg),
 	}
@@ -133,6 +142,9 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 // Run does the adapter's work in the background until ctx ends: it writes down
 // when keys were last used, and clears away what the store needs no more.
 func (a *Adapter) Run(ctx context.Context) error {
+	var mail sync.WaitGroup
+	mail.Go(func() { a.runMail(ctx) })
+	defer mail.Wait()
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {

@@ -107,9 +107,17 @@ func (a *Adapter) localsOf(ctx context.Context, uids []int64) ([]store.Local, er
 // It is shared by all processes and survives a restart.
 
 func (a *Adapter) failures(ctx context.Context, uid int64) (int, error) {
-	f, err := a.store.Failures(ctx, passwordBucket(uid))
+	read := func() (store.Failures, error) {
+		f, err := a.store.Failures(ctx, passwordBucket(uid))
+		return f, fromStore(err, "user")
+	}
+	load := func() (store.Failures, error) { return a.guesses.Load(uid, read) }
+	if !a.store.Live() {
+		load = read
+	}
+	f, err := load()
 	if err != nil {
-		return 0, fromStore(err, "user")
+		return 0, err
 	}
 	if a.now().Sub(f.Last) >= a.cfg.FailureWindow {
 		return 0, nil
@@ -146,10 +154,13 @@ func (a *Adapter) storeChanged(c store.Change) {
 	case c.All:
 		a.locals.Purge()
 		a.keys.Purge()
+		a.guesses.Purge()
 		a.owners.Purge() // an importer may have taken ids over
 		a.numbers.Purge()
 	case c.Table == store.TableKeys:
 		a.keys.Purge()
+	case c.Table == store.TableFailures:
+		a.guesses.Purge()
 	case c.Table == store.TableLocals:
 		a.locals.Drop(c.ID)
 	}

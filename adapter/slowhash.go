@@ -15,7 +15,11 @@ import (
 
 const (
 	slowWaiting = 16              // calls that may wait for a slow hash
-	slowWait    = 2 * time.Second // and for how long
+	slowWait    = 3 * time.Second // and for how long
+	// slowRest is the rest after a slow hash while others wait, in times of what
+	// the hash took: a flood gets a third of a processor.
+	slowRest    = 2
+	maxSlowRest = time.Second
 )
 
 // slowHash lets few slow hashes run at the same time, and takes a rest between
@@ -64,7 +68,7 @@ func (h *slowHash) do(ctx context.Context, work func() error) error {
 			<-h.slots
 			return
 		}
-		time.AfterFunc(time.Since(begun), func() { <-h.slots })
+		time.AfterFunc(min(slowRest*time.Since(begun), maxSlowRest), func() { <-h.slots })
 	}()
 	return work()
 }

@@ -184,4 +184,5 @@ const (
 	EventMobileBadKey      EventType = 21
 	EventKeyCreated        EventType = 30 // ours from here on
 	EventKeyRevoked        EventType = 31
+	EventLogRead           EventType = 32
 )

@@ -124,6 +124,7 @@ type SCIMAPI struct {
 type Mail struct {
 	SMTPURL     Secret `yaml:"smtp_url"`
 	SMTPURLFile string `yaml:"smtp_url_file"`
+	CAFile      string `yaml:"ca_file"` // "" : the system's authorities
 	From        string `yaml:"from"`
 }
 

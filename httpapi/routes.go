@@ -23,7 +23,7 @@ type Check struct {
 	Detail string
 }
 
-// route builds the router: health first, then the dialects as given.
+// route builds the router: the dialects in the given order, behind health.
 //
 // SkipClean and UseEncodedPath are on and StrictSlash is off: "//", "..", "%2F"
 // and a slash at the end mean what they say and nothing is ever redirected.
@@ -35,11 +35,6 @@ func (s *Server) route(dialects []Dialect) (http.Handler, error) {
 	router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		WritePlain(w, http.StatusMethodNotAllowed, "")
 	})
-	router.Path("/healthz").Methods(http.MethodGet, http.MethodHead).HandlerFunc(s.serveHealth)
-	router.Path("/readyz").Methods(http.MethodGet, http.MethodHead).HandlerFunc(s.serveReady)
-	if err := s.bind(router, plainFailure{}); err != nil {
-		return nil, err
-	}
 	for _, d := range dialects {
 		d.Mount(router)
 		failure, ok := d.(FailureWriter)
@@ -50,7 +45,35 @@ func (s *Server) route(dialects []Dialect) (http.Handler, error) {
 			return nil, fmt.Errorf("mount %T: %w", d, err)
 		}
 	}
-	return router, nil
+	return s.health(router), nil
+}
+
+// health answers for the server itself. It stands before the router because two
+// patterns more in front of every request cost more than two comparisons.
+func (s *Server) health(next http.Handler) http.Handler {
+	answer := func(handler http.HandlerFunc) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if FromContext(r.Context()).route = r.URL.Path; r.Method != http.MethodGet && r.Method != http.MethodHead {
+				w.Header().Set("Allow", "GET, HEAD")
+				WritePlain(w, http.StatusMethodNotAllowed, "")
+				return
+			}
+			handler(w, r)
+		})
+	}
+	health, ready := answer(s.serveHealth), answer(s.serveReady)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.RawPath != "": // something in it is encoded that need not be
+			next.ServeHTTP(w, r)
+		case r.URL.Path == "/healthz":
+			health.ServeHTTP(w, r)
+		case r.URL.Path == "/readyz":
+			ready.ServeHTTP(w, r)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
 }
 
 // bind wraps the handlers of all routes that are new since the last call, so that

@@ -37,7 +37,7 @@ func talk(t *testing.T, addr, text string) string {
 	return string(got)
 }
 
-func TestLimits(t *testing.T) {
+func TestAbuse_F08_F09_Limits(t *testing.T) {
 	s, _ := newServer(t, Config{MaxBody: 1000}, routes{"/": func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {

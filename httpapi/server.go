@@ -24,7 +24,7 @@ type Config struct {
 	TrustedProxies  []string // addresses and networks that may name the client
 	ForwardedHeader string   // the one that they set: "x-forwarded-for" or "forwarded"; "": whichever is there
 
-	MaxHeader      int   // bytes of request line and headers; 32 KiB
+	MaxHeader      int   // bytes of request line and headers, give or take 4 KiB; 32 KiB
 	MaxBody        int64 // bytes of a request body; 1 MiB
 	MaxConnections int   // open at one time; 4096
 
@@ -67,15 +67,16 @@ type Deps struct {
 
 // Server answers HTTP requests. Make one with New, then call Run.
 type Server struct {
-	cfg       Config
-	log       *slog.Logger
-	now       func() time.Time
-	readiness func() []Check
-	proxies   *proxies
-	cert      *certificate // nil without TLS
-	metrics   *metrics
-	words     map[string]bool // fixed words of all routes; read-only after New
-	handler   http.Handler
+	cfg          Config
+	log          *slog.Logger
+	accessLogger slog.Handler // what log writes to, without the wrapper
+	now          func() time.Time
+	readiness    func() []Check
+	proxies      *proxies
+	cert         *certificate // nil without TLS
+	metrics      *metrics
+	words        map[string]bool // fixed words of all routes; read-only after New
+	handler      http.Handler
 
 	idPrefix string
 	requests atomic.Uint64
@@ -95,12 +96,14 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, errors.New("httpapi: Log, Now and Rand are required")
 	}
 	cfg.setDefaults()
+	handler := LogHandler(deps.Log.Handler())
 	s := &Server{
-		cfg:       cfg,
-		log:       slog.New(LogHandler(deps.Log.Handler())),
-		now:       deps.Now,
-		readiness: deps.Readiness,
-		words:     map[string]bool{},
+		cfg:          cfg,
+		log:          slog.New(handler),
+		accessLogger: handler.(*logHandler).Handler,
+		now:          deps.Now,
+		readiness:    deps.Readiness,
+		words:        map[string]bool{},
 	}
 	if s.readiness == nil {
 		s.readiness = func() []Check { return nil }

@@ -78,6 +78,16 @@ func TestTLS(t *testing.T) {
 		}
 	}
 	expect(1)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
+	defer client.CloseIdleConnections()
+	if resp, err := client.Get("https://" + addr + "/"); err != nil {
+		t.Error(err)
+	} else {
+		resp.Body.Close()
+		if resp.ProtoMajor != 2 || resp.StatusCode != 200 {
+			t.Errorf("%s %s", resp.Proto, resp.Status)
+		}
+	}
 	if _, err := serial(&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
 		t.Error("TLS 1.1 was accepted")
 	}

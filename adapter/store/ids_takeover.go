@@ -7,9 +7,12 @@ import (
 	"fmt"
 )
 
-// TableIDs is the table that a Watch names when a person's numeric id was taken
-// over from another installation; ID is the new one.
-const TableIDs = "person_ids"
+// The tables that a Watch names when the numeric id of a person or a group was
+// replaced by one from another installation; ID is the new one.
+const (
+	TableIDs      = "person_ids"
+	TableGroupIDs = "group_ids"
+)
 
 func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
 
@@ -94,7 +97,7 @@ func (t *tx) assignUID(ctx context.Context, kind Kind, q idQueries, sub Subject,
 		return err
 	}
 	if kind != KindPerson {
-		return t.changed(ctx, "group_ids", uid)
+		return t.changed(ctx, TableGroupIDs, uid)
 	}
 	return t.changed(ctx, TableIDs, uid)
 }

@@ -31,7 +31,12 @@ type NewKey struct {
 	Enforced bool      // false: a level too low is logged, not refused
 	User     int64     // numeric id of the one person it stands for; 0: none
 	Org      string    // the one organisation it is good for; "": none
-	Value    string    // an existing key of another system; "": make one
+	Value    string    `json:"-"` // an existing key of another system; "": make one
+}
+
+// Format keeps the key out of every printed form.
+func (n NewKey) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "{API:%s Level:%s Label:%s Value:***}", n.API, n.Level, n.Label)
 }
 
 // Key is an API key as stored: without the key.

@@ -47,7 +47,7 @@ type Options struct {
 	// Key is the secret of this installation, KeySize random bytes that are kept
 	// outside the database. Without it hashes cannot be looked up, secrets not
 	// read and the security log not verified.
-	Key []byte
+	Key []byte `json:"-"`
 	// Log is required.
 	Log *slog.Logger
 	// Clock tells the time; default time.Now.
@@ -58,6 +58,9 @@ type Options struct {
 	// ThrottleRows bounds the table of failure counters; default 200,000.
 	ThrottleRows int
 }
+
+// Format keeps the secret out of every printed form.
+func (o Options) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "{DataDir:%s Key:***}", o.DataDir) }
 
 // Store is the open database. All methods may be used by many goroutines.
 type Store struct {
@@ -299,6 +302,9 @@ func (s *Store) Maintain(ctx context.Context) error {
 		return err
 	}
 	if err := s.purgeSessions(ctx); err != nil {
+		return err
+	}
+	if err := s.purgeMail(ctx); err != nil {
 		return err
 	}
 	return s.purgeChanges(ctx)

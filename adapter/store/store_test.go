@@ -254,3 +254,23 @@ func TestCheckSumIsStable(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+func TestAbuse_K06_SecretsArePrintedMasked(t *testing.T) {
+	const secret = "a-secret-of-thirty-two-bytes-abc"
+	for _, value := range []any{
+		store.Options{Key: []byte(secret)},
+		&store.Options{Key: []byte(secret)},
+		store.NewKey{Value: secret},
+		[]store.NewKey{{Value: secret}},
+	} {
+		var log bytes.Buffer
+		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "value", value)
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "value", value)
+		text := fmt.Sprintf("%v %+v %#v %s %q %d %x ", value, value, value, value, value, value, value) + log.String()
+		for _, form := range []string{secret, fmt.Sprint([]byte(secret)), fmt.Sprintf("%x", secret), "YS1zZWNyZXQ"} {
+			if strings.Contains(text, form) {
+				t.Errorf("%T shows %s", value, form)
+			}
+		}
+	}
+}

@@ -15,6 +15,10 @@ type Failures struct {
 	Last  time.Time
 }
 
+// TableFailures is the table that a Watch names when something failed or a
+// counter was cleared; the id is 0, since counters are known by keyed hashes only.
+const TableFailures = "failures"
+
 const (
 	bucketFailures = "failures"
 	bucketGate     = "gate"
@@ -46,7 +50,7 @@ const failQuery = `INSERT INTO throttle (bucket, failures, first_at, last_at, ex
 // window, at most 31 days. The bucket's name is stored as a keyed hash. An error
 // (ErrUnavailable, ErrInvalid) means that nothing was counted: refuse.
 func (s *Store) Fail(ctx context.Context, bucket string, window time.Duration) (Failures, error) {
-	counts, err := s.FailAll(ctx, Window{Bucket: bucket, Length: window})
+	counts, err := s.failAll(ctx, []Window{{Bucket: bucket, Length: window}}, true)
 	if err != nil {
 		return Failures{}, err
 	}
@@ -74,7 +78,9 @@ func (s *Store) Failures(ctx context.Context, bucket string) (Failures, error) {
 }
 
 // Clear empties a bucket: a success, or an administrator.
-func (s *Store) Clear(ctx context.Context, bucket string) error { return s.ClearAll(ctx, bucket) }
+func (s *Store) Clear(ctx context.Context, bucket string) error {
+	return s.clearAll(ctx, []string{bucket}, true)
+}
 
 const gateQuery = `INSERT INTO throttle (bucket, failures, first_at, last_at, expires_at) VALUES (?, 0, ?, ?, ?)
 	ON CONFLICT (bucket) DO UPDATE SET last_at = excluded.last_at, expires_at = excluded.expires_at

@@ -12,8 +12,13 @@ type Window struct {
 }
 
 // FailAll is Fail for several buckets, in one transaction; the counts come in
-// their order. Name the buckets always in the same order.
+// their order. Name the buckets always in the same order. The watchers are not
+// told: whoever uses it must not keep what Failures gave.
 func (s *Store) FailAll(ctx context.Context, windows ...Window) ([]Failures, error) {
+	return s.failAll(ctx, windows, false)
+}
+
+func (s *Store) failAll(ctx context.Context, windows []Window, tell bool) ([]Failures, error) {
 	for _, w := range windows {
 		if err := checkWindow(w.Length); err != nil {
 			return nil, s.fail(ctx, "count failure", err)
@@ -29,7 +34,10 @@ func (s *Store) FailAll(ctx context.Context, windows ...Window) ([]Failures, err
 				return err
 			}
 		}
-		return nil
+		if !tell {
+			return nil
+		}
+		return t.changed(ctx, TableFailures, 0)
 	})
 	if err != nil {
 		return nil, err
@@ -50,14 +58,22 @@ func (s *Store) tidyFailures(ctx context.Context, added int64) {
 	}
 }
 
-// ClearAll is Clear for several buckets, in one transaction.
+// ClearAll is Clear for several buckets, in one transaction. The watchers are
+// not told, as with FailAll.
 func (s *Store) ClearAll(ctx context.Context, buckets ...string) error {
+	return s.clearAll(ctx, buckets, false)
+}
+
+func (s *Store) clearAll(ctx context.Context, buckets []string, tell bool) error {
 	return s.write(ctx, "clear failures", func(ctx context.Context, t *tx) error {
 		for _, b := range buckets {
 			if _, err := t.exec(ctx, "DELETE FROM throttle WHERE bucket = ?", s.bucket(bucketFailures, b)); err != nil {
 				return err
 			}
 		}
-		return nil
+		if !tell {
+			return nil
+		}
+		return t.changed(ctx, TableFailures, 0)
 	})
 }

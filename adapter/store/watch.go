@@ -26,6 +26,10 @@ type watchers struct {
 // process before the change returns to its caller, for those of other processes
 // as soon as they are known. fn must be quick, may be called by several
 // goroutines, and must not write to the store.
+//
+// A cache that is filled while a change happens could keep what was read before
+// it. So count the changes under the lock of the cache, and keep what was read
+// only if the count is still the one from before the reading.
 func (s *Store) Watch(fn func(Change)) (stop func()) {
 	w := &s.watch
 	w.mu.Lock()

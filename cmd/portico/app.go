@@ -5,15 +5,16 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"portico/adapter"
+	"portico/adapter/smtp"
 	"portico/adapter/store"
 	"portico/configs"
 	"portico/directory/mapping"
@@ -22,6 +23,7 @@ import (
 	"portico/httpapi"
 	"portico/httpapi/action"
 	"portico/httpapi/console"
+	"portico/internal/texts"
 )
 
 // app is the running service: everything that "serve" and "demo" start.
@@ -113,16 +115,31 @@ func (a *app) joinPopulation() error {
 	if err != nil {
 		return err
 	}
-	a.adapter, err = adapter.New(adapterConfig(a.cfg), adapter.Deps{Directory: a.people, Passwords: a.people, Store: a.store, Log: a.log})
+	settings, err := adapterConfig(a.cfg)
+	if err != nil {
+		return err
+	}
+	a.adapter, err = adapter.New(settings, adapter.Deps{Directory: a.people, Passwords: a.people, Store: a.store, Log: a.log})
 	return err
 }
 
-func adapterConfig(cfg *configs.Config) adapter.Config {
-	interval := cfg.APIs.Action.LoginInterval
-	if interval == 0 {
-		interval = -1 // 0 switches it off in the configuration, and is the default in the adapter
+func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
+	c := adapter.Config{LoginInterval: cfg.APIs.Action.LoginInterval}
+	if c.LoginInterval == 0 {
+		c.LoginInterval = -1 // 0 switches it off in the configuration, and is the default in the adapter
 	}
-	return adapter.Config{LoginInterval: interval}
+	var err error
+	if c.Timezone, err = time.LoadLocation(cfg.APIs.Action.Timezone); err != nil {
+		return c, fmt.Errorf("apis.action.timezone: %w", err)
+	}
+	c.Mail = adapter.MailConfig{From: cfg.Mail.From, AdminEmail: cfg.APIs.Action.AdminEmail, Location: c.Timezone}
+	if c.Mail.Texts, err = texts.Load(cfg.APIs.Action.Language, ""); err != nil {
+		return c, err
+	}
+	if !cfg.Mail.SMTPURL.IsZero() {
+		c.Mail.Mailer, err = smtp.New(smtp.Config{URL: cfg.Mail.SMTPURL.Reveal(), From: cfg.Mail.From, CAFile: cfg.Mail.CAFile})
+	}
+	return c, err
 }
 
 func (a *app) newServer() (*httpapi.Server, error) {
@@ -240,7 +257,7 @@ func (a *app) Close() {
 }
 
 // newLogger makes the logger that the configuration asks for.
-func newLogger(cfg *configs.Config, w *lockedWriter) *slog.Logger {
+func newLogger(cfg *configs.Config, w io.Writer) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.Log.Level)); err != nil {
 		level = slog.LevelInfo
@@ -251,17 +268,4 @@ func newLogger(cfg *configs.Config, w *lockedWriter) *slog.Logger {
 		inner = slog.NewJSONHandler(w, opts)
 	}
 	return slog.New(httpapi.LogHandler(inner))
-}
-
-// lockedWriter lets the logger and the command write to one stream.
-type lockedWriter struct {
-	mu sync.Mutex
-	w  interface{ Write([]byte) (int, error) }
-}
-
-// Write passes one record on.
-func (l *lockedWriter) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(b)
 }

@@ -9,8 +9,10 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 
+	"portico/configs"
 	"portico/directory"
 	"portico/directory/client"
+	"portico/directory/mapping"
 )
 
 // directoryCheck proves one directory, step by step; a step that the later ones
@@ -88,20 +90,43 @@ func (d *directoryCheck) schema(ctx context.Context) bool {
 		return true
 	}
 	known := schemaNames(result.Entries[0].GetEqualFoldAttributeValues("attributeTypes"))
-	var unknown []string
+	var unknown, spare []string
 	for _, name := range d.mapper.Attributes() {
 		plain, _, _ := strings.Cut(strings.ToLower(name), ";")
-		if !known[plain] {
+		switch {
+		case known[plain]:
+		case d.fromPreset(name):
+			spare = append(spare, name)
+		default:
 			unknown = append(unknown, name)
 		}
 	}
 	if len(unknown) > 0 {
-		d.warn("harmless for what the preset reads by default; correct the spelling of names from your own attributes and filters",
-			"the server's schema has no %s", strings.Join(unknown, ", "))
-	} else {
-		d.ok("all %d mapped attributes are in the schema", len(d.mapper.Attributes()))
+		d.fail("correct the spelling in users or groups (attributes, filter) of this directory",
+			"the server's schema has no %s: such a filter finds nobody, or everybody", strings.Join(unknown, ", "))
+		return true
 	}
+	d.ok("the schema has all attributes that are needed%s", spareText(spare))
 	return true
+}
+
+// fromPreset tells whether an attribute is read because of the preset alone.
+func (d *directoryCheck) fromPreset(attribute string) bool {
+	plain := *d.cfg
+	plain.Users, plain.Groups = configs.Users{}, configs.Groups{}
+	preset, err := plain.Resolve()
+	if err != nil {
+		return false
+	}
+	m, err := mapping.New(mappingConfig(&plain, preset))
+	return err == nil && slices.ContainsFunc(m.Attributes(), func(a string) bool { return strings.EqualFold(a, attribute) })
+}
+
+func spareText(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return "; it lacks " + strings.Join(names, ", ") + ", which the preset would read if they were there"
 }
 
 // schemaNames are the lower-case names in attribute type descriptions (RFC 4512 §4.1.2).

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/go-ldap/ldap/v3"
@@ -51,11 +52,25 @@ func (d *directoryCheck) policy(ctx context.Context) bool {
 		return true
 	}
 	p := mapping.Policy(result.Entries[0])
-	d.ok("password policy read: lockout %t for %s, passwords expire after %s", p.Lockout, p.LockoutDuration, p.MaxAge)
+	d.ok("password policy read: %s", policyText(p))
 	if !p.Lockout {
 		d.warn("set pwdLockout: TRUE in "+p.DN, "the policy does not lock accounts, so a disabled account (pwdAccountLockedTime) can still bind")
 	}
 	return true
+}
+
+func policyText(p directory.Policy) string {
+	lock, age := "failures do not lock an account", "passwords do not expire"
+	if p.Lockout {
+		lock = "failures lock an account until an administrator acts"
+		if p.LockoutDuration > 0 {
+			lock = "failures lock an account for " + p.LockoutDuration.String()
+		}
+	}
+	if p.MaxAge > 0 {
+		age = fmt.Sprintf("passwords expire after %.0f days", p.MaxAge.Hours()/24)
+	}
+	return lock + ", " + age
 }
 
 // rights tries what the service account may read. It does not read access rules.

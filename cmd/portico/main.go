@@ -73,10 +73,14 @@ func (p *program) rootCommand() *cobra.Command {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	root.AddCommand(
+		p.demoCommand(),
 		p.serveCommand(),
 		p.checkCommand(),
 		p.explainCommand(),
 		p.keyCommand(),
+		p.userCommand(),
+		p.auditCommand(),
+		p.mailCommand(),
 		p.sampleCommand(),
 	)
 	return root

@@ -78,7 +78,7 @@ func (m *member) follow(into *mirror.Mirror, log *slog.Logger) (err error) {
 	m.feed, err = feed.New(feed.Config{
 		Directory: m.cfg.Name, Mode: feed.Mode(m.cfg.Sync.Mode), Interval: m.cfg.Sync.Interval,
 		Servers: m.cfg.URLs, BindDN: m.cfg.BindDN,
-	}, m.client, m.mapper, population.Keeper(into), log, time.Now)
+	}, m.client, m.mapper, feed.OnMirror(into), log, time.Now)
 	if err != nil {
 		return fmt.Errorf("directory %s: %w", m.cfg.Name, err)
 	}
@@ -103,15 +103,16 @@ func (l live) Live() bool {
 	return s.Mode == feed.ModeSyncrepl && s.Phase == feed.PhaseFollowing
 }
 
-// readiness: a directory is ready once all of it is in the mirror.
+// readiness: a directory is ready once all of it is in the mirror. The text is
+// public, so it names no host and no cause; the log does.
 func (m *member) readiness() httpapi.Check {
 	s := m.feed.Status()
 	c := httpapi.Check{Name: "directory " + m.cfg.Name, Ready: s.Complete, Detail: string(s.Phase)}
-	if s.Phase == feed.PhaseRefreshing {
-		c.Detail = fmt.Sprintf("reading people and groups: %d entries so far", s.Entries)
-	}
-	if s.Err != "" {
-		c.Detail += ": " + s.Err
+	switch {
+	case s.Phase == feed.PhaseRefreshing:
+		c.Detail = fmt.Sprintf("reading people and groups, %d so far", s.Entries)
+	case s.Err != "":
+		c.Detail = "changes are not being followed; the log says why"
 	}
 	return c
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -52,14 +54,17 @@ func (p *program) load(path string) (*configs.Config, error) {
 // serve runs the service until a signal. ready is called once it listens, with
 // the address; nil for nothing.
 func (p *program) serve(parent context.Context, cfg *configs.Config, ready func(*app) error) error {
-	log := newLogger(cfg, &lockedWriter{w: p.err})
-	ctx, stop := httpapi.UntilSignal(parent, func() { os.Exit(1) }, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	a, err := newApp(ctx, cfg, log, cfg.DataDir)
+	lines := httpapi.NewLogWriter(p.err, logDelay)
+	defer lines.Flush()
+	log := newLogger(cfg, lines)
+	a, err := newApp(parent, cfg, log, cfg.DataDir)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
+	ctx, stop := httpapi.UntilSignal(parent, a.server.Close, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	go a.reloadOnHangup(ctx)
 	if err := a.Listen(ctx); err != nil {
 		return err
 	}
@@ -74,6 +79,29 @@ func (p *program) serve(parent context.Context, cfg *configs.Config, ready func(
 	}
 	return a.Run(ctx)
 }
+
+// reloadOnHangup reads the certificate again at each SIGHUP, one after the
+// other, until ctx ends. A bad one keeps the old.
+func (a *app) reloadOnHangup(ctx context.Context) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+			if err := a.server.ReloadCertificate(); err != nil {
+				a.log.Error("the certificate was not reloaded; the old one stays", "error", err)
+				continue
+			}
+			a.log.Info("reloaded")
+		}
+	}
+}
+
+// logDelay is how long a log line may wait for others before it is written.
+const logDelay = 100 * time.Millisecond
 
 func (p *program) sampleCommand() *cobra.Command {
 	return &cobra.Command{

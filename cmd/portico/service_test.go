@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -91,7 +90,7 @@ func startConfig(t testing.TB, cfg *configs.Config) *service {
 	t.Helper()
 	svc := &service{t: t, log: &logBuffer{}}
 	ctx, cancel := context.WithCancel(context.Background())
-	a, err := newApp(ctx, cfg, newLogger(cfg, &lockedWriter{w: svc.log}), cfg.DataDir)
+	a, err := newApp(ctx, cfg, newLogger(cfg, svc.log), cfg.DataDir)
 	if err != nil {
 		cancel()
 		t.Fatal(err)
@@ -194,5 +193,3 @@ func eventually(t testing.TB, limit time.Duration, what string, so func() bool) 
 		time.Sleep(5 * time.Millisecond)
 	}
 }
-
-var discard = slog.New(slog.DiscardHandler)

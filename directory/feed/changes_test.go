@@ -163,7 +163,7 @@ func TestDR16_LargeGroup(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	peak := uint64(0)
-	for range 15 {
+	for range 6 {
 		change(true, w.person("bulk"+fiveDigits(17)))
 		change(false, w.person("bulk"+fiveDigits(17)))
 		runtime.ReadMemStats(&after)

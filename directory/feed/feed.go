@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"portico/directory/mapping"
@@ -40,6 +41,8 @@ type Config struct {
 	Sweep     time.Duration // poll: between two sweeps of ids; 10 × Interval, at least 1 minute
 	Margin    time.Duration // poll: how far a look reaches back beyond the last one; 10 s
 	Reconcile time.Duration // between two full reconciliations; 24 h; negative: never
+	Verify    time.Duration // to a reconciliation after the server went away; 1 minute; negative: never
+	Lag       time.Duration // how far a replica may be behind another; 1 minute
 	Pause     time.Duration // reconciliation: rest after each batch; 50 ms; negative: none
 	Heartbeat time.Duration // syncrepl: longest silence before the stream is tested; 30 s
 	Patience  time.Duration // syncrepl: how long the test may take; 10 s
@@ -69,12 +72,13 @@ type follower struct {
 
 	fingerprint string
 	status      *board
-	noSyncrepl  bool      // auto: the server announced it and did not do it
-	full        bool      // the next session must read everything
-	names       *names    // containers and their DNs, for renames
-	recent      *recent   // entries that changed a moment ago
-	nextFull    time.Time // when the next reconciliation is due
-	followed    bool      // the session got as far as following
+	noSyncrepl  bool         // auto: the server announced it and did not do it
+	full        atomic.Bool  // the next session must read everything
+	names       *names       // containers and their DNs, for renames
+	recent      *recent      // entries that changed a moment ago
+	nextFull    time.Time    // when the next reconciliation is due
+	lastFull    atomic.Int64 // when the last full read ended, Unix seconds
+	followed    bool         // the session got as far as following
 }
 
 // New makes a feed. It reads nothing before Run.
@@ -90,6 +94,8 @@ func New(cfg Config, dir Directory, m *mapping.Mapper, store Store, log *slog.Lo
 	setDefault(&cfg.Sweep, max(10*cfg.Interval, time.Minute))
 	setDefault(&cfg.Margin, 10*time.Second)
 	setDefault(&cfg.Reconcile, 24*time.Hour)
+	setDefault(&cfg.Verify, time.Minute)
+	setDefault(&cfg.Lag, time.Minute)
 	setDefault(&cfg.Pause, 50*time.Millisecond)
 	setDefault(&cfg.Heartbeat, 30*time.Second)
 	setDefault(&cfg.Patience, 10*time.Second)
@@ -104,7 +110,7 @@ func New(cfg Config, dir Directory, m *mapping.Mapper, store Store, log *slog.Lo
 		cfg: cfg, dir: dir, m: m, store: store, now: now,
 		log:    log.With("directory", cfg.Directory),
 		status: &board{s: Status{Phase: PhaseConnecting}, now: now},
-		names:  newNames(), recent: newRecent(now),
+		names:  newNames(), recent: newRecent(now, cfg.Lag),
 	}
 	f.fingerprint = fingerprint(cfg, m)
 	return f, nil
@@ -130,7 +136,6 @@ func (f *follower) Status() Status { return f.status.get() }
 // Run implements Feed.
 func (f *follower) Run(ctx context.Context) error {
 	wait := f.cfg.MinWait
-	f.nextFull = f.now().Add(f.cfg.Reconcile)
 	for {
 		f.followed = false
 		err := f.session(ctx)
@@ -147,6 +152,9 @@ func (f *follower) Run(ctx context.Context) error {
 			wait *= 2 // once; a server that asks for it again and again is not asked in a loop
 			continue
 		}
+		if f.followed && again == nil {
+			f.verifySoon()
+		}
 		err = explain(err)
 		pause := jitter(wait)
 		f.status.phase(PhaseWaiting, err)
@@ -156,6 +164,23 @@ func (f *follower) Run(ctx context.Context) error {
 			return nil
 		}
 		wait = min(2*wait, f.cfg.MaxWait)
+	}
+}
+
+// verifySpace is the least distance of two reconciliations that reconnects cause.
+const verifySpace = 10 * time.Minute
+
+// verifySoon plans a reconciliation after the stream broke. A server that crashed
+// may come back with an older idea of what its last change was, and then answers
+// "nothing new" to a cookie although a deletion was never told.
+func (f *follower) verifySoon() {
+	if f.cfg.Verify < 0 || f.cfg.Reconcile < 0 {
+		return
+	}
+	soon := f.now().Add(f.cfg.Verify)
+	soon = later(soon, time.Unix(f.lastFull.Load(), 0).Add(min(verifySpace, f.cfg.Reconcile)))
+	if soon.Before(f.nextFull) {
+		f.nextFull = soon
 	}
 }
 
@@ -173,11 +198,16 @@ func (f *follower) session(ctx context.Context) error {
 	f.status.contact()
 	mode := f.choose(server)
 	at := readPosition(text)
-	if f.full || at.Mode != mode || at.Fingerprint != f.fingerprint {
-		if text != "" && !f.full {
+	full := f.full.Load()
+	if full || at.Mode != mode || at.Fingerprint != f.fingerprint {
+		if text != "" && !full {
 			f.log.Info("the configuration changed: the directory is read again")
 		}
 		at = position{}
+	}
+	if f.lastFull.Load() == 0 { // since this process began
+		f.lastFull.Store(at.Checked)
+		f.nextFull = later(time.Unix(at.Checked, 0).Add(f.cfg.Reconcile), f.now().Add(max(f.cfg.Verify, 0)))
 	}
 	f.status.set(func(s *Status) { s.Mode, s.Complete = mode, s.Complete || at != position{} })
 	if mode == ModePoll {
@@ -207,8 +237,18 @@ type restart struct{ why string }
 
 func (r *restart) Error() string { return r.why }
 
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // jitter spreads a wait over ±25 %.
 func jitter(d time.Duration) time.Duration {
+	if d <= 0 {
+		return d
+	}
 	return d*3/4 + time.Duration(rand.Int64N(int64(d)/2+1)) //nolint:gosec // spreads load, guards nothing
 }
 

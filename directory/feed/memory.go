@@ -43,37 +43,51 @@ func (n *names) forget(stable string) {
 	n.mu.Unlock()
 }
 
-// recentSpan is how long an entry counts as just changed. It must be longer than
-// replicas usually lag.
-const recentSpan = time.Minute
-
-// recent remembers which entries events told of a moment ago, so that a read that
-// runs beside the events cannot put an older state over a newer one.
+// recent remembers what events told of a moment ago, so that a read that runs
+// beside the events, perhaps on a lagging replica, cannot put an older state over
+// a newer one.
 type recent struct {
 	mu   sync.Mutex
 	now  func() time.Time
-	at   map[string]time.Time
+	span time.Duration // how long an entry counts as just changed: longer than replicas lag
+	news map[string]news
 	next time.Time // of the next clean-up
 	held int       // reads that run: nothing is forgotten
 }
 
-func newRecent(now func() time.Time) *recent {
-	return &recent{now: now, at: map[string]time.Time{}}
+type news struct {
+	at       time.Time // when the event came
+	modified time.Time // by the server's clock, once it was read
+	gone     bool
 }
 
-// touch notes an event of an entry.
+func newRecent(now func() time.Time, span time.Duration) *recent {
+	return &recent{now: now, span: span, news: map[string]news{}}
+}
+
+// touch notes that an event of an entry came.
 func (r *recent) touch(stable string) {
 	now := r.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.at[stable] = now
+	r.news[stable] = news{at: now}
 	if r.held == 0 && now.After(r.next) {
-		for id, t := range r.at {
-			if now.Sub(t) > recentSpan {
-				delete(r.at, id)
+		for id, n := range r.news {
+			if now.Sub(n.at) > r.span {
+				delete(r.news, id)
 			}
 		}
-		r.next = now.Add(recentSpan)
+		r.next = now.Add(r.span)
+	}
+}
+
+// read notes what an event said: the time of the change, or that the entry is gone.
+func (r *recent) read(stable string, modified time.Time, gone bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n, ok := r.news[stable]; ok {
+		n.modified, n.gone = modified, gone
+		r.news[stable] = n
 	}
 }
 
@@ -89,22 +103,27 @@ func (r *recent) hold() (release func()) {
 	})
 }
 
-// has tells whether events told of an entry since a time, or up to recentSpan
-// before.
-func (r *recent) has(stable string, since time.Time) bool {
+// newer tells whether events told of something newer than this state of an entry,
+// which was read some time after began: an event came since, or what one told
+// before is newer by the server's own clock.
+func (r *recent) newer(e *directory.Entry, began time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t, ok := r.at[stable]
-	return ok && t.After(since.Add(-recentSpan))
+	n, ok := r.news[e.ID.Stable]
+	if !ok || n.at.Before(began.Add(-r.span)) {
+		return false
+	}
+	return !n.at.Before(began) || n.gone || n.modified.After(e.Modified)
 }
 
-// since lists the entries that has would confirm.
-func (r *recent) since(since time.Time) []string {
+// since lists the entries that events told of since a time, or shortly before: a
+// lagging replica may not show them yet.
+func (r *recent) since(began time.Time) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var list []string
-	for id, t := range r.at {
-		if t.After(since.Add(-recentSpan)) {
+	for id, n := range r.news {
+		if !n.gone && n.at.After(began.Add(-r.span)) {
 			list = append(list, id)
 		}
 	}

@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -88,10 +89,12 @@ func (s *syncrepl) batch(ops []op) (b Batch, moved bool, _ error) {
 		if entry == nil {
 			b.Deletes = append(b.Deletes, o.stable)
 			s.names.forget(o.stable)
+			s.recent.read(o.stable, time.Time{}, true)
 			continue
 		}
 		moved = s.names.moved(entry, o.fresh) || moved
 		b.Upserts = append(b.Upserts, entry)
+		s.recent.read(o.stable, entry.Modified, false)
 	}
 	return b, moved, nil
 }

@@ -74,7 +74,7 @@ func (p *poll) byNumber() bool { return p.server.vendor == vendorAD && p.server.
 
 // position is what is stored with the content.
 func (p *poll) position(since string) string {
-	at := position{Mode: ModePoll, Fingerprint: p.fingerprint, Vendor: p.server.vendor, Since: since}
+	at := position{Mode: ModePoll, Fingerprint: p.fingerprint, Vendor: p.server.vendor, Since: since, Checked: p.lastFull.Load()}
 	if p.byNumber() {
 		at.Server = p.server.identity
 	}
@@ -91,7 +91,7 @@ func (p *poll) mark(ctx context.Context) (server, error) {
 		return server{}, err
 	}
 	if s.identity != p.server.identity {
-		p.full = true
+		p.full.Store(true)
 		return server{}, errOtherController
 	}
 	return s, nil
@@ -126,10 +126,12 @@ func (p *poll) readEverything(ctx context.Context) (since string, _ error) {
 		return "", err
 	}
 	since = window.next("", before)
+	p.lastFull.Store(p.now().Unix())
 	if err := p.complete(ctx, r, p.position(since)); err != nil {
 		return "", err
 	}
-	p.seen, p.full = nil, false
+	p.seen = nil
+	p.full.Store(false)
 	p.nextFull = p.now().Add(jitter(max(p.cfg.Reconcile, time.Second)))
 	p.status.set(func(st *Status) { st.Complete = true })
 	return since, nil
@@ -243,8 +245,8 @@ func (p *poll) read(ctx context.Context, req *ldap.SearchRequest, write func(lis
 		return w.do(func(context.Context) error { return write(batch, left) })
 	}
 	err := p.dir.SearchPaged(ctx, req, p.cfg.PageSize, func(e *ldap.Entry) error {
-		entry, err := p.m.Entry(e)
-		if err = p.unusable(err); err != nil {
+		entry, err := p.whole(ctx, e)
+		if err != nil {
 			return err
 		}
 		if entry == nil {

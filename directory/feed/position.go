@@ -15,6 +15,7 @@ type position struct {
 	Vendor      vendor `json:"vendor"`           //
 	Cookie      string `json:"cookie,omitempty"` // syncrepl's
 	Since       string `json:"since,omitempty"`  // poll's
+	Checked     int64  `json:"checked"`          // Unix time of the last full read
 }
 
 func (p position) text() string {

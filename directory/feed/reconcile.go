@@ -132,7 +132,11 @@ func (s *syncrepl) readBeside(ctx context.Context) error {
 			if err := r.Present(ctx, s.recent.since(began)); err != nil {
 				return err
 			}
-			return s.complete(ctx, r, s.stored)
+			err := s.complete(ctx, r, s.stored)
+			if err == nil {
+				s.lastFull.Store(s.now().Unix())
+			}
+			return err
 		})
 	}
 	if err != nil {
@@ -141,10 +145,11 @@ func (s *syncrepl) readBeside(ctx context.Context) error {
 	return err
 }
 
-// untouched splits a list: entries that no event told of, and the ids of the others.
+// untouched splits a list: entries to be written, and the ids of those that events
+// told newer things of.
 func (s *syncrepl) untouched(list []*directory.Entry, began time.Time) (fresh []*directory.Entry, touched []string) {
 	for _, e := range list {
-		if s.recent.has(e.ID.Stable, began) {
+		if s.recent.newer(e, began) {
 			touched = append(touched, e.ID.Stable)
 			continue
 		}
@@ -169,8 +174,8 @@ func (s *syncrepl) readAll(
 		return s.writer.run(func(ctx context.Context) error { return write(ctx, batch) })
 	}
 	err := s.dir.SearchPaged(ctx, req, s.cfg.PageSize, func(e *ldap.Entry) error {
-		entry, err := s.m.Entry(e)
-		if err = s.unusable(err); err != nil || entry == nil {
+		entry, err := s.whole(ctx, e)
+		if err != nil || entry == nil {
 			return err
 		}
 		s.names.moved(entry, true)

@@ -75,7 +75,7 @@ func (s *syncrepl) refreshEvent(ctx context.Context, e event) (done bool, _ erro
 		if s.refresh == nil {
 			// Everything that was not mentioned would have to go, and nothing was:
 			// 389 DS says so where nothing changed. Believe nobody; read again.
-			s.full = true
+			s.full.Store(true)
 			return false, &restart{why: "the server announced the end of a list of present entries and sent none"}
 		}
 		return info.RefreshPresent.RefreshDone, nil
@@ -207,7 +207,12 @@ func (s *syncrepl) finishRefresh() error {
 	if err := s.flushPresent(); err != nil {
 		return err
 	}
-	r, at := s.refresh, s.position()
+	r := s.refresh
+	if r != nil && !s.resumed {
+		s.lastFull.Store(s.now().Unix())
+		s.nextFull = s.now().Add(jitter(s.cfg.Reconcile))
+	}
+	at := s.position()
 	err := s.writer.run(func(ctx context.Context) error {
 		s.stored = at
 		if r != nil {
@@ -219,7 +224,8 @@ func (s *syncrepl) finishRefresh() error {
 		return err
 	}
 	s.refresh, s.buffer, s.upserted = nil, nil, nil
-	s.flushed, s.full = s.cookie, false
+	s.flushed = s.cookie
+	s.full.Store(false)
 	s.status.set(func(st *Status) { st.Complete = true })
 	return nil
 }
@@ -231,7 +237,7 @@ func (f *follower) complete(ctx context.Context, r Refresh, cookie string) error
 	var refused *SweepError
 	switch {
 	case errors.As(err, &refused):
-		f.full = true
+		f.full.Store(true)
 		return &restart{why: "before so much is deleted a second answer must agree: " + refused.Error()}
 	case err != nil:
 		return fmt.Errorf("complete a full read: %w", err)

@@ -135,6 +135,7 @@ func (s *syncrepl) refuse(at position) string {
 func (s *syncrepl) position() string {
 	return position{
 		Mode: ModeSyncrepl, Fingerprint: s.fingerprint, Server: s.url, Vendor: s.server.vendor, Cookie: s.cookie,
+		Checked: s.lastFull.Load(),
 	}.text()
 }
 
@@ -145,11 +146,11 @@ func (s *syncrepl) judge(ctx context.Context, err error) error {
 	}
 	switch code(err) {
 	case ldap.LDAPResultSyncRefreshRequired:
-		s.full = true
+		s.full.Store(true)
 		return &restart{why: "the server does not know the cookie any more"}
 	case ldap.LDAPResultUnwillingToPerform:
 		if s.resumed && !s.following {
-			s.full = true
+			s.full.Store(true)
 			return &restart{why: "the server refuses the cookie: it was restored or exchanged"}
 		}
 	case ldap.LDAPResultUnavailableCriticalExtension:

@@ -90,6 +90,10 @@ type world struct {
 	store  *memStore
 	cfg    Config
 
+	source Directory              // nil: dir
+	sink   Store                  // nil: store
+	dump   func() map[string]flat // what the sink holds
+
 	feed Feed
 	stop func()
 }
@@ -112,6 +116,7 @@ func testMapping(base string) mapping.Config {
 func newWorld(t testing.TB, cfg Config, options ...testenv.LDAPOption) *world {
 	t.Helper()
 	w := &world{t: t, server: testenv.OpenLDAP(t, options...), store: newMemStore()}
+	w.dump = w.store.dump
 	w.admin = w.server.Admin(t)
 	w.dir = &direct{url: w.server.URL(), dn: w.server.ServiceDN, password: w.server.ServicePassword}
 	w.cfg = cfg
@@ -141,7 +146,14 @@ func (w *world) start() {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: level}))
-	feed, err := New(w.cfg, w.dir, w.m, w.store, log, time.Now)
+	source, sink := w.source, w.sink
+	if source == nil {
+		source = w.dir
+	}
+	if sink == nil {
+		sink = w.store
+	}
+	feed, err := New(w.cfg, source, w.m, sink, log, time.Now)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -208,9 +220,9 @@ func (w *world) truth() map[string]flat {
 // equal waits until the store says what the directory says.
 func (w *world) equal() {
 	w.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(90 * time.Second)
 	for {
-		truth, store := w.truth(), w.store.dump()
+		truth, store := w.truth(), w.dump()
 		if reflect.DeepEqual(truth, store) {
 			return
 		}

@@ -70,14 +70,27 @@ func Under(key, base string) bool {
 	return len(key) > len(base) && strings.HasSuffix(key, base) && key[len(key)-len(base)-1] == ','
 }
 
-// LooksLikeDN tells whether a name is spelled as a DN ("uid=jdoe,ou=people"):
-// such a name is never looked up as a login name.
+// LooksLikeDN tells whether a name is spelled as a DN ("uid=jdoe,ou=people", or
+// "cn=admin" alone): such a name is never looked up as a login name. A single part
+// counts only with an attribute that usually names entries, since "=" may stand in
+// a login name.
 func LooksLikeDN(name string) bool {
 	if !strings.Contains(name, "=") {
 		return false
 	}
 	key, err := DNKey(name)
-	return err == nil && key != ""
+	if err != nil || key == "" {
+		return false
+	}
+	if ParentKey(key) != "" {
+		return true
+	}
+	attribute, _, _ := strings.Cut(key, "=")
+	switch attribute {
+	case "cn", "uid", "mail", "ou", "o", "dc", "sn", "c", "l", "st", "samaccountname", "userprincipalname", "entryuuid":
+		return true
+	}
+	return false
 }
 
 // dnParser walks over one DN.
@@ -137,7 +150,9 @@ func (p *dnParser) pair(out []byte) ([]byte, byte, error) {
 		return nil, 0, err
 	}
 	out = append(append(out, name...), '=')
-	p.spaces()
+	for !p.done() && p.in[p.pos] == ' ' {
+		p.pos++
+	}
 	p.val = p.val[:0]
 	switch {
 	case p.done():

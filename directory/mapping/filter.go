@@ -113,6 +113,9 @@ func compileNode(p *ber.Packet, slot func(string) int) (test, error) {
 		if strings.EqualFold(base(name), "objectClass") {
 			return hasClass{slot(name), lower(want)}, nil
 		}
+		if strings.EqualFold(base(name), "objectCategory") && !LooksLikeDN(want) {
+			return hasCategory{slot(name), lower(want)}, nil
+		}
 		return newEqual(slot(name), want), nil
 	case ldap.FilterGreaterOrEqual:
 		return ordered{slot(name), want, 1}, nil

@@ -126,6 +126,30 @@ func superior(class string) string {
 	return ""
 }
 
+// hasCategory is Active Directory's short form: (objectCategory=person) finds the
+// entries whose category is CN=Person,CN=Schema,... A class whose category has
+// another name than itself is found too: the category of users is Person.
+type hasCategory struct {
+	slot int
+	want string // lower case, a class
+}
+
+func (h hasCategory) match(v *values) bool {
+	for _, s := range v.slots[h.slot].text {
+		key, err := DNKey(s)
+		if err != nil {
+			continue
+		}
+		rdn, _, _ := strings.Cut(key, ",")
+		_, category, _ := strings.Cut(rdn, "=")
+		category = strings.ReplaceAll(category, "-", "")
+		if category == h.want || category == "person" && h.want == "user" {
+			return true
+		}
+	}
+	return false
+}
+
 // ordered is >= (sign 1) or <= (sign -1): numbers as numbers, everything else,
 // such as generalized times of one shape, as folded text.
 type ordered struct {

@@ -174,7 +174,10 @@ func isTrue(s string) bool { return strings.EqualFold(s, "true") }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// ppolicy is OpenLDAP: draft-behera-ldap-password-policy as slapd's overlay reads it.
+// ppolicy is OpenLDAP: draft-behera-ldap-password-policy as slapd's overlay reads
+// it, and stricter in two points: an administrator's lock holds even where the
+// policy has lock-outs switched off, and a lock that begins in the future (by
+// clocks that differ) holds already.
 func (j *judge) ppolicy() {
 	if v := j.get("pwdaccountlockedtime"); v != "" {
 		t, ok := Time(v)
@@ -183,6 +186,7 @@ func (j *judge) ppolicy() {
 			j.disabled("pwdAccountLockedTime", v, "locked by an administrator, without end")
 		case !ok:
 			j.locked("pwdAccountLockedTime", v, time.Time{}, unreadable)
+		case j.p.DN != "" && !j.p.Lockout: // left over from a time when the policy locked
 		default:
 			j.lockSince("pwdAccountLockedTime", v, t)
 		}

@@ -16,7 +16,6 @@ type row struct {
 	stable              string
 	list                int
 	path, name, display string
-	created, modified   int64 // Unix nanoseconds; 0 for unknown
 	refs, body          []byte
 }
 
@@ -24,7 +23,6 @@ type row struct {
 func (t *tx) newRow(dir int, e *directory.Entry) row {
 	r := row{
 		dir: dir, stable: e.ID.Stable, list: int(e.Kind), path: t.w.keys.path(e.DN),
-		created: instant(e.Created), modified: instant(e.Modified),
 		refs: refsHash(e), body: encode(make([]byte, 0, 512), e),
 	}
 	switch e.Kind {
@@ -36,6 +34,7 @@ func (t *tx) newRow(dir int, e *directory.Entry) row {
 	return r
 }
 
+// instant is a time in Unix nanoseconds; 0 for unknown.
 func instant(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -93,14 +92,7 @@ func (t *tx) upsert(dir int, e *directory.Entry) (id int64, err error) {
 		return t.insert(&now, e)
 	}
 	now.id = old.id
-	changed, err := t.diffLinks(&now, e)
-	if err != nil {
-		return 0, err
-	}
-	if sameBody && !changed {
-		return now.id, t.exec("UPDATE entry SET refs=? WHERE id=?", now.refs, now.id)
-	}
-	return now.id, t.replace(&old, &now, e)
+	return now.id, t.replace(&old, &now, e, !sameBody)
 }
 
 const loadEntry = `SELECT id, list, path, name, display, refs, body FROM entry WHERE stable=? AND dir=?`
@@ -111,11 +103,11 @@ func (t *tx) load(dir int, stable string) (row, bool, error) {
 	return r, found, err
 }
 
-const insertEntry = `INSERT INTO entry(dir, stable, list, path, name, display, created, modified, refs, body)
-	VALUES(?,?,?,?,?,?,?,?,?,?)`
+const insertEntry = `INSERT INTO entry(dir, stable, list, path, name, display, refs, body)
+	VALUES(?,?,?,?,?,?,?,?)`
 
 func (t *tx) insert(r *row, e *directory.Entry) (int64, error) {
-	result, err := t.result(insertEntry, r.dir, r.stable, r.list, r.path, r.name, r.display, r.created, r.modified, r.refs, r.body)
+	result, err := t.result(insertEntry, r.dir, r.stable, r.list, r.path, r.name, r.display, r.refs, r.body)
 	if err != nil {
 		return 0, err
 	}
@@ -143,14 +135,15 @@ func (t *tx) insert(r *row, e *directory.Entry) (int64, error) {
 	return r.id, nil
 }
 
-const updateEntry = `UPDATE entry SET list=?, path=?, name=?, display=?, created=?, modified=?, refs=?, body=? WHERE id=?`
+const updateEntry = `UPDATE entry SET list=?, path=?, name=?, display=?, refs=?, body=? WHERE id=?`
 
-// replace writes a known entry's new content and what follows from it.
-func (t *tx) replace(old, now *row, e *directory.Entry) error {
+// replace writes a known entry's new content and what follows from it. The row
+// comes first: a reference to the DN that the entry just gave up is not to it.
+func (t *tx) replace(old, now *row, e *directory.Entry, changed bool) error {
 	if now.name == old.name {
 		now.list = old.list // shadowed or not
 	}
-	err := t.exec(updateEntry, now.list, now.path, now.name, now.display, now.created, now.modified, now.refs, now.body, now.id)
+	err := t.exec(updateEntry, now.list, now.path, now.name, now.display, now.refs, now.body, now.id)
 	if err != nil {
 		return err
 	}
@@ -162,23 +155,35 @@ func (t *tx) replace(old, now *row, e *directory.Entry) error {
 			return err
 		}
 	}
+	linked, err := t.diffLinks(now, e)
+	if err != nil {
+		return err
+	}
 	if now.path != old.path {
 		if err := t.moved(old, now, e.DN); err != nil {
 			return err
 		}
 	}
 	if now.name != old.name && now.isPerson() {
-		if err := t.unbindName(now.id, old.name); err != nil {
+		if err := t.renamed(old, now); err != nil {
 			return err
 		}
-		for _, name := range []string{old.name, now.name} {
-			if err := t.nameChanged(now.dir, name); err != nil {
-				return err
-			}
-		}
 	}
-	t.touch(now.dir, now.stable)
+	if changed || linked {
+		t.touch(now.dir, now.stable)
+	}
 	return nil
+}
+
+// renamed follows a person to the new login name; members by name do not.
+func (t *tx) renamed(old, now *row) error {
+	if err := t.unbindName(now.id, old.name); err != nil {
+		return err
+	}
+	if err := t.nameChanged(old.dir, old.name); err != nil {
+		return err
+	}
+	return t.nameChanged(now.dir, now.name)
 }
 
 // remove deletes an entry by its stable id.
@@ -194,7 +199,7 @@ func (t *tx) remove(dir int, stable string) error {
 }
 
 func (t *tx) removeRow(r *row) error {
-	if err := t.exec("DELETE FROM link WHERE src=?", r.id); err != nil {
+	if err := t.exec("DELETE FROM link WHERE rel IN (1,2,3,4,5) AND src=?", r.id); err != nil {
 		return err
 	}
 	if err := t.departed(r); err != nil {

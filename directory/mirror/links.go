@@ -58,7 +58,7 @@ func (m *Mirror) login(dir int, name string) string {
 
 const linksNow = `SELECT l.rel, l.target, l.key,
 	CASE WHEN l.target=0 THEN l.key WHEN l.rel=2 THEN e.name ELSE e.path END
-	FROM link l LEFT JOIN entry e ON e.id=l.target WHERE l.src=?`
+	FROM link l LEFT JOIN entry e ON e.id=l.target WHERE l.rel IN (1,2,3,4,5) AND l.src=?`
 
 // diffLinks makes the stored references of r what e says, writing only the
 // difference, and tells whether there was one.
@@ -176,7 +176,8 @@ func departedKey(r *row) string {
 
 // doubt marks the entries that refer to a row by its DN: what the server says
 // of them now may differ from what is stored, without any event.
-const doubt = `UPDATE entry SET refs=x'' WHERE refs<>x'' AND id IN (SELECT src FROM link WHERE target=? AND target<>0 AND rel IN (1,3,4))`
+const doubt = `UPDATE entry SET refs=x'' WHERE refs<>x'' AND id<>?1
+	AND id IN (SELECT src FROM link WHERE target=?1 AND target<>0 AND rel IN (1,3,4))`
 
 // unbindPath turns references to a row back into the text of its DN.
 func (t *tx) unbindPath(id int64, path string) error {

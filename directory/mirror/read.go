@@ -248,7 +248,7 @@ func (m *Mirror) Count(ctx context.Context, kind directory.Kind, dir string) (in
 	if known {
 		return n, m.Healthy()
 	}
-	query, args := "SELECT count(*) FROM entry INDEXED BY entry_created WHERE list=?", []any{int(kind)}
+	query, args := "SELECT count(*) FROM entry INDEXED BY entry_name WHERE list=?", []any{int(kind)}
 	if dir != "" {
 		rank, err := m.rank(dir)
 		if err != nil {

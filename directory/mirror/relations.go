@@ -82,14 +82,16 @@ func (m *Mirror) MembersOf(ctx context.Context, group directory.ID, nested bool,
 	if limit <= 0 || limit > listLimit {
 		limit = listLimit
 	}
+	// The inner queries give row numbers in their order, straight from the table.
+	// The LIMIT that limits nothing keeps SQLite from dropping that order.
 	query := "SELECT " + columns + `, e.id FROM (
 			SELECT target FROM link WHERE src=?1 AND rel=1 AND target>?2
-			UNION SELECT target FROM link WHERE src=?1 AND rel=2 AND target>?2 ORDER BY 1) l
+			UNION SELECT target FROM link WHERE src=?1 AND rel=2 AND target>?2 ORDER BY 1 LIMIT -1) l
 		CROSS JOIN entry e ON e.id=l.target WHERE e.list=1 LIMIT ?3`
 	if nested {
 		query = downwards + "SELECT " + columns + `, e.id FROM (
 				SELECT DISTINCT l.target AS target FROM down CROSS JOIN link l ON l.src=down.id AND l.rel IN (1,2) AND l.target>?2
-				ORDER BY 1) l
+				ORDER BY 1 LIMIT -1) l
 			CROSS JOIN entry e ON e.id=l.target WHERE e.list=1 LIMIT ?3`
 	}
 	var last position

@@ -137,24 +137,31 @@ func checkPrefix(prefix string) error {
 }
 
 // Mount adds the three roots of the API. Everything below api/ is this API's, so
-// dialects with more special paths below it are mounted before.
+// dialects with more special paths below it are mounted before. The plain
+// comparisons stand before the router's patterns because they are much cheaper.
 func (a *API) Mount(r *mux.Router) {
-	r.Path(a.cfg.Prefix + "/api.php").HandlerFunc(a.servePHP)
-	r.Path(a.cfg.Prefix + "/api").HandlerFunc(a.servePath)
-	r.PathPrefix(a.cfg.Prefix + "/api/").HandlerFunc(a.servePath)
+	php, root := a.cfg.Prefix+"/api.php", a.cfg.Prefix+"/api"
+	is := func(path string) mux.MatcherFunc {
+		return func(r *http.Request, _ *mux.RouteMatch) bool { return r.URL.Path == path }
+	}
+	below := func(r *http.Request, _ *mux.RouteMatch) bool { return strings.HasPrefix(r.URL.Path, root+"/") }
+	r.MatcherFunc(below).PathPrefix(root + "/").HandlerFunc(a.servePath)
+	r.MatcherFunc(is(php)).Path(php).HandlerFunc(a.servePHP)
+	r.MatcherFunc(is(root)).Path(root).HandlerFunc(a.servePath)
 }
 
 // servePHP serves api.php: everything is in query and body.
-func (a *API) servePHP(w http.ResponseWriter, r *http.Request) {
-	a.serve(w, r, (*call).mergePHP)
-}
+func (a *API) servePHP(w http.ResponseWriter, r *http.Request) { a.serve(w, r, false) }
 
 // servePath serves api/ and what is below it.
-func (a *API) servePath(w http.ResponseWriter, r *http.Request) {
-	path := r.URL.EscapedPath()[len(a.cfg.Prefix)+len("/api"):]
-	a.serve(w, r, func(c *call, r *http.Request, body []byte) error {
-		return c.mergePath(r, body, path)
-	})
+func (a *API) servePath(w http.ResponseWriter, r *http.Request) { a.serve(w, r, true) }
+
+// merge gathers the parameters of the request, as its kind of URL wants it.
+func (a *API) merge(c *call, r *http.Request, body []byte, inPath bool) error {
+	if !inPath {
+		return c.mergePHP(r, body)
+	}
+	return c.mergePath(r, body, r.URL.EscapedPath()[len(a.cfg.Prefix)+len("/api"):])
 }
 
 // call is one request on its way. Calls are used again: nothing in one may be
@@ -183,7 +190,7 @@ func (c *call) reset() {
 	*c = call{params: params, out: out, body: body}
 }
 
-func (a *API) serve(w http.ResponseWriter, r *http.Request, merge func(*call, *http.Request, []byte) error) {
+func (a *API) serve(w http.ResponseWriter, r *http.Request, inPath bool) {
 	a.headers.set(w.Header())
 	if r.Method == http.MethodOptions {
 		a.headers.preflight(w.Header())
@@ -200,7 +207,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, merge func(*call, *h
 	c.client = adapter.Client{Address: exchange.Client(), RequestID: exchange.RequestID()}
 	body, err := a.readBody(c, w, r)
 	if err == nil {
-		err = merge(c, r, body)
+		err = a.merge(c, r, body, inPath)
 	}
 	if err == nil {
 		err = a.run(c, exchange)
@@ -258,7 +265,7 @@ func (a *API) checkLevel(c *call) error {
 		return nil
 	}
 	if err := a.adapter.KeyRefused(c.ctx, c.caller, c.client, c.action.name); err != nil {
-		return err
+		a.log.ErrorContext(c.ctx, "a refusal is not in the security log", "key", c.caller.KeyID, "action", c.action.name, "error", err)
 	}
 	return errForbidden
 }

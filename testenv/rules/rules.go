@@ -32,8 +32,11 @@ type File struct {
 // Package is the folder of the file, relative to the root; "." for the root itself.
 func (f *File) Package() string { return path.Dir(f.Path) }
 
-// Test tells whether the file is a test.
-func (f *File) Test() bool { return strings.HasSuffix(f.Path, "_test.go") }
+// Test tells whether the file is a test, or part of a package that only tests use: those are called something-test, such
+// as adapter/store/storetest.
+func (f *File) Test() bool {
+	return strings.HasSuffix(f.Path, "_test.go") || strings.HasSuffix(f.Package(), "test")
+}
 
 // At gives a place in the file for a message, such as directory/client/pool.go:12.
 func (f *File) At(node ast.Node) string {

@@ -57,14 +57,19 @@ func declared(f *File, declaration *ast.GenDecl, variables map[string]map[string
 			variables[f.Package()][name.Name] = f.At(name)
 			switch {
 			case embedded:
-			case i >= len(values.Values):
+			case len(values.Values) == 0:
 				faults = append(faults, Fault(f.At(name)+": "+name.Name+": a package variable without a value"))
-			case mutable(values.Values[i]):
+			case i < len(values.Values) && mutable(values.Values[i]) && !sentinel(name.Name):
 				faults = append(faults, Fault(f.At(name)+": "+name.Name+": a package variable that is there to change"))
 			}
 		}
 	}
 	return faults
+}
+
+// sentinel tells whether a variable is an error to compare with, by its name.
+func sentinel(name string) bool {
+	return strings.HasPrefix(name, "err") || strings.HasPrefix(name, "Err")
 }
 
 // embeds tells whether a comment embeds a file.

@@ -131,15 +131,18 @@ func auditHostile(t *testing.T, b Backend) {
 	must(t, err)
 }
 
-func testTampering(t *testing.T, b Backend) {
-	// Twenty records; each case changes them with SQL and names the first bad one.
+// tampering is a way to change twenty records with SQL; seq is the first bad
+// record, 0 when an end of the chain is bad.
+type tampering struct {
+	name string
+	sql  []string
+	seq  int64
+}
+
+func tamperings() []tampering {
 	const copyOf = "SELECT 21, at, type, key_id, request_id, uid, actor, address, text, salt, digest, hash FROM audit WHERE seq = "
 	const insert = "INSERT INTO audit (seq, at, type, key_id, request_id, uid, actor, address, text, salt, digest, hash) "
-	for _, c := range []struct {
-		name string
-		sql  []string
-		seq  int64
-	}{
+	return []tampering{
 		{"EditText", []string{"UPDATE audit SET text = 'nothing happened' WHERE seq = 7"}, 7},
 		{"EditPerson", []string{"UPDATE audit SET uid = uid + 1 WHERE seq >= 7"}, 7},
 		{"EditTime", []string{"UPDATE audit SET at = at + 1 WHERE seq = 20"}, 20},
@@ -172,7 +175,11 @@ func testTampering(t *testing.T, b Backend) {
 			"DELETE FROM audit",
 			"UPDATE audit_chain SET seq = 0, hash = (SELECT hash FROM audit_chain WHERE name = 'start'), mac = (SELECT mac FROM audit_chain WHERE name = 'start')",
 		}, 0},
-	} {
+	}
+}
+
+func testTampering(t *testing.T, b Backend) {
+	for _, c := range tamperings() {
 		t.Run("Abuse_K01_"+c.name, func(t *testing.T) {
 			db := b.Fresh(t)
 			s := db.Open(t)

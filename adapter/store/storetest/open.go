@@ -10,27 +10,7 @@ import (
 )
 
 func testOpen(t *testing.T, b Backend) {
-	t.Run("Abuse_J05_OpenersAtOnceOnAnEmptyDatabase", func(t *testing.T) {
-		db := b.Fresh(t)
-		stores := make([]*store.Store, 4)
-		parallel(t, len(stores), func(i int) (err error) {
-			stores[i], err = db.TryOpen(t.Context())
-			return err
-		})
-		sub := store.Subject{Directory: "corp", Stable: "one"}
-		for _, s := range stores {
-			uids, err := s.UIDs(t.Context(), store.KindPerson, []store.Subject{sub})
-			must(t, err)
-			if uids[0] != 1 {
-				t.Errorf("id %d, want 1", uids[0])
-			}
-			must(t, s.Append(t.Context(), store.Record{Type: 1}))
-			must(t, s.Close())
-		}
-		if v, err := db.Open(t).Verify(t.Context()); err != nil || v.Records != int64(len(stores)) {
-			t.Errorf("verify: %+v, %v", v, err)
-		}
-	})
+	t.Run("Abuse_J05_OpenersAtOnceOnAnEmptyDatabase", func(t *testing.T) { openersAtOnce(t, b) })
 	t.Run("Abuse_J06_NewerSchemaIsRefused", func(t *testing.T) {
 		db := b.Fresh(t)
 		must(t, db.Open(t).Close())
@@ -80,6 +60,28 @@ func testOpen(t *testing.T, b Backend) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+func openersAtOnce(t *testing.T, b Backend) {
+	db := b.Fresh(t)
+	stores := make([]*store.Store, 4)
+	parallel(t, len(stores), func(i int) (err error) {
+		stores[i], err = db.TryOpen(t.Context())
+		return err
+	})
+	sub := store.Subject{Directory: "corp", Stable: "one"}
+	for _, s := range stores {
+		uids, err := s.UIDs(t.Context(), store.KindPerson, []store.Subject{sub})
+		must(t, err)
+		if uids[0] != 1 {
+			t.Errorf("id %d, want 1", uids[0])
+		}
+		must(t, s.Append(t.Context(), store.Record{Type: 1}))
+		must(t, s.Close())
+	}
+	if v, err := db.Open(t).Verify(t.Context()); err != nil || v.Records != int64(len(stores)) {
+		t.Errorf("verify: %+v, %v", v, err)
+	}
 }
 
 func closedCalls(ctx context.Context, s *store.Store) map[string]func() error {

@@ -80,7 +80,10 @@ func (d Database) Open(t testing.TB, change ...func(*store.Options)) *store.Stor
 
 // TryOpen is Open for tests that expect an error; the caller closes.
 func (d Database) TryOpen(ctx context.Context, change ...func(*store.Options)) (*store.Store, error) {
-	opts := store.Options{DataDir: d.DataDir, Key: TestKey(), Log: slog.New(slog.DiscardHandler)}
+	opts := store.Options{
+		DataDir: d.DataDir, Key: TestKey(), Log: slog.New(slog.DiscardHandler),
+		Timeout: time.Minute, // tests share a machine with others
+	}
 	for _, c := range change {
 		c(&opts)
 	}
