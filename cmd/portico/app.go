@@ -124,7 +124,7 @@ func (a *app) joinPopulation() error {
 }
 
 func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
-	c := adapter.Config{LoginInterval: cfg.APIs.Action.LoginInterval}
+	c := adapter.Config{LoginInterval: cfg.APIs.Action.LoginInterval, Issuer: cfg.APIs.Action.Title}
 	if c.LoginInterval == 0 {
 		c.LoginInterval = -1 // 0 switches it off in the configuration, and is the default in the adapter
 	}
@@ -133,7 +133,7 @@ func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
 		return c, fmt.Errorf("apis.action.timezone: %w", err)
 	}
 	c.Mail = adapter.MailConfig{From: cfg.Mail.From, AdminEmail: cfg.APIs.Action.AdminEmail, Location: c.Timezone}
-	if c.Mail.Texts, err = texts.Load(cfg.APIs.Action.Language, ""); err != nil {
+	if c.Mail.Texts, err = texts.Load(cfg.APIs.Action.Language, cfg.APIs.Action.TextsFile); err != nil {
 		return c, err
 	}
 	if !cfg.Mail.SMTPURL.IsZero() {
@@ -142,16 +142,29 @@ func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
 	return c, err
 }
 
+// actionConfig is what the action API takes from the configuration.
+func (a *app) actionConfig() action.Config {
+	c := a.cfg.APIs.Action
+	cfg := action.Config{
+		Prefix: c.Prefix, BaseURL: a.cfg.BaseURL, Language: c.Language, TextsFile: c.TextsFile,
+		MaxBody: int64(a.cfg.Limits.Body), Mobile: c.Mobile, SiteTitle: c.Title, ExemptKeys: c.ExemptKeys,
+	}
+	for _, entry := range c.Apps {
+		cfg.Apps = append(cfg.Apps, action.App{Name: entry.Name, JSON: entry.JSON})
+	}
+	return cfg
+}
+
 func (a *app) newServer() (*httpapi.Server, error) {
 	var dialects []httpapi.Dialect
-	if c := a.cfg.APIs.Action; c.Enabled {
-		api, err := action.New(action.Config{
-			Prefix: c.Prefix, Language: c.Language, MaxBody: int64(a.cfg.Limits.Body),
-		}, a.adapter, a.log)
+	if a.cfg.APIs.Action.Enabled {
+		pages, err := a.newPages()
 		if err != nil {
 			return nil, err
 		}
-		pages, err := a.newPages()
+		cfg := a.actionConfig()
+		cfg.Sessions = pages
+		api, err := action.New(cfg, a.adapter, a.log)
 		if err != nil {
 			return nil, err
 		}
@@ -179,9 +192,13 @@ func (a *app) newPages() (*console.Console, error) {
 	for _, app := range c.Apps {
 		apps = append(apps, console.App{Title: app.Title, URL: app.URL})
 	}
+	words, err := texts.Load(c.Language, c.TextsFile)
+	if err != nil {
+		return nil, err
+	}
 	return console.New(console.Config{
-		Prefix: c.Prefix, BaseURL: a.cfg.ExternalURL(), Language: c.Language, Timezone: zone, Apps: apps, Mobile: c.Mobile,
-	}, console.Deps{Adapter: a.adapter, Log: a.log})
+		Prefix: c.Prefix, BaseURL: a.cfg.ExternalURL(), Language: c.Language, Title: c.Title, Timezone: zone, Apps: apps, Mobile: c.Mobile,
+	}, console.Deps{Adapter: a.adapter, Alerts: a.adapter, Texts: words, Log: a.log})
 }
 
 // readiness says for /readyz what works and what does not. A directory that is
