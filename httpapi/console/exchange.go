@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"portico/adapter"
 	"portico/httpapi"
@@ -69,22 +70,43 @@ func found(address string) *answer { return &answer{status: http.StatusFound, re
 
 func page(name string, v view) *answer { return &answer{status: http.StatusOK, page: name, data: v} }
 
-// pageError is a failure with a page of its own.
-type pageError struct {
-	status int
-	label  string
+// pageFault is a failure with a page of its own.
+type pageFault uint8
+
+const (
+	errBadForm pageFault = iota
+	errNotFound
+	errTooLarge
+	errCross
+	errRedirect
+)
+
+// Error gives the label of the text that people see.
+func (f pageFault) Error() string {
+	switch f {
+	case errNotFound:
+		return "error.gone"
+	case errCross:
+		return "error.cross"
+	case errRedirect:
+		return "error.redirect"
+	default:
+		return "error.form"
+	}
 }
 
-// Error gives the label, for logs.
-func (e *pageError) Error() string { return e.label }
-
-var (
-	errBadForm  = &pageError{http.StatusBadRequest, "error.form"}
-	errNotFound = &pageError{http.StatusNotFound, "error.gone"}
-	errTooLarge = &pageError{http.StatusRequestEntityTooLarge, "error.form"}
-	errCross    = &pageError{http.StatusForbidden, "error.cross"}
-	errRedirect = &pageError{http.StatusBadRequest, "error.redirect"}
-)
+func (f pageFault) status() int {
+	switch f {
+	case errNotFound:
+		return http.StatusNotFound
+	case errTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case errCross:
+		return http.StatusForbidden
+	default:
+		return http.StatusBadRequest
+	}
+}
 
 // handler puts the steps that every page needs around a route's own.
 func (c *Console) handler(rt route) http.Handler {
@@ -169,7 +191,7 @@ func (c *Console) save(w http.ResponseWriter, x *exchange) error {
 		c.sessions.WriteSessionCookie(ctx, w, token, expiry)
 	case sessionDestroyed:
 		if len(x.Cookies()) > 0 {
-			c.sessions.WriteSessionCookie(ctx, w, "", zeroTime)
+			c.sessions.WriteSessionCookie(ctx, w, "", time.Time{})
 		}
 	}
 	return nil
@@ -202,10 +224,10 @@ func isPage(path string) bool {
 func (c *Console) failure(r *http.Request, err error) *answer {
 	status, label := http.StatusInternalServerError, "error.internal"
 	text := ""
-	var own *pageError
+	var own pageFault
 	switch kind := adapter.KindOf(err); {
 	case errors.As(err, &own):
-		status, label = own.status, own.label
+		status, label = own.status(), own.Error()
 	case kind == adapter.Unavailable:
 		status, text = http.StatusServiceUnavailable, c.labels.message(texts.DirectoryError)
 	case kind == adapter.Throttled:

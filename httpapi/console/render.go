@@ -25,8 +25,6 @@ const (
 	sessionDestroyed = scs.Destroyed
 )
 
-var zeroTime time.Time
-
 //go:embed templates/*.html
 var templates embed.FS
 

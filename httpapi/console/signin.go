@@ -233,7 +233,7 @@ func (c *Console) alert(x *exchange, o outcome, appName string) {
 	if err == nil {
 		err = c.alerts.AlertMail(x.Context(), person.Username, appName, x.client)
 	}
-	if err != nil {
+	if err != nil && adapter.KindOf(err) != adapter.Throttled { // throttled: one has just gone out
 		c.log.ErrorContext(x.Context(), "no alert mail for a sign-in", "uid", o.uid, "error", err)
 	}
 }
