@@ -197,6 +197,11 @@ func resultOf(added bool) store.Result {
 // WhyNot is the reason why something was not taken over, for the report; "" when
 // err is no such reason but a failure.
 func WhyNot(err error) string {
+	for _, kind := range []error{store.ErrConflict, store.ErrInvalid} {
+		if _, reason, found := strings.Cut(err.Error(), kind.Error()+": "); found && errors.Is(err, kind) {
+			return strings.TrimPrefix(reason, kind.Error()+": ")
+		}
+	}
 	var e *Error
 	switch {
 	case !errors.As(err, &e):
@@ -205,16 +210,8 @@ func WhyNot(err error) string {
 		return "nobody in the directory has this user name"
 	case e.Kind == Ambiguous:
 		return "several people in the directory have this user name"
-	case e.Kind == Invalid && e.Text != "":
-		return e.Text
 	case e.Kind == Invalid, e.Kind == Conflict:
-		text := e.Error()
-		for _, frame := range []error{store.ErrConflict, store.ErrInvalid} {
-			if _, rest, found := strings.Cut(text, frame.Error()+": "); found && errors.Is(err, frame) {
-				return strings.TrimPrefix(rest, frame.Error()+": ")
-			}
-		}
-		return text
+		return e.Text
 	}
 	return ""
 }

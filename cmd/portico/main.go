@@ -78,6 +78,7 @@ func (p *program) rootCommand() *cobra.Command {
 		p.checkCommand(),
 		p.explainCommand(),
 		p.keyCommand(),
+		p.importCommand(),
 		p.sampleCommand(),
 	)
 	return root
