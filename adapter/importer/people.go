@@ -55,17 +55,17 @@ func (r *run) people(ctx context.Context) error {
 func (r *run) parallel(ctx context.Context, step string, n int, do func(ctx context.Context, i int) error) error {
 	var done atomic.Int64
 	var telling sync.Mutex
-	work, ctx := errgroup.WithContext(ctx)
+	work, limited := errgroup.WithContext(ctx)
 	work.SetLimit(n)
 	for i := range r.data.accounts {
-		if ctx.Err() != nil {
+		if limited.Err() != nil {
 			break
 		}
 		work.Go(func() error {
-			if err := ctx.Err(); err != nil {
+			if err := limited.Err(); err != nil {
 				return err
 			}
-			err := do(ctx, i)
+			err := do(limited, i)
 			telling.Lock()
 			defer telling.Unlock()
 			r.opts.Progress(step, int(done.Add(1)), len(r.data.accounts))

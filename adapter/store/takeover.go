@@ -143,7 +143,7 @@ func (t *tx) takeNumber(ctx context.Context, kind Kind, sub Subject, uid int64) 
 	}
 	out.Was = old.uid
 	err = t.assignUID(ctx, kind, q, trimID(sub), uid)
-	if t.store.dialect.faultOf(err) == faultConstraint {
+	if err != nil && t.store.dialect.faultOf(err) == faultConstraint {
 		err = fmt.Errorf("%w: data are stored here under number %d, which cannot be changed any more", ErrConflict, old.uid)
 	}
 	return out, err
