@@ -127,8 +127,14 @@ func (r *run) readSecrets(ctx context.Context, c *content) error {
 // the newest first.
 func (r *run) readNotifications(ctx context.Context, c *content) error {
 	return r.source.each(ctx, "notifications", []column{
-		{"notificationid", "0"}, {"uid", "0"}, {"timestamp", ""}, {"title", ""}, {"content", ""}, {"url", ""},
-		{"seen", "0"}, {"sensitive", "0"},
+		{"notificationid", "0"},
+		{"uid", "0"},
+		{"timestamp", ""},
+		{"title", ""},
+		{"content", ""},
+		{"url", ""},
+		{"seen", "0"},
+		{"sensitive", "0"},
 	}, []string{"uid", "`seen`", "`timestamp` DESC", "notificationid DESC"}, func(v []string) error {
 		a := c.owner(v[1], "notification")
 		switch {

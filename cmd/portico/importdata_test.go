@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -99,18 +98,4 @@ func newAccountHub(t *testing.T, version string) (address string) {
 	php := strings.Replace(string(hash), "$2a$", "$2y$", 1)
 	exec("INSERT INTO apppasswords VALUES (4, ?, 20, 'Mail &amp; calendar'), (5, 'plain', 20, 'Broken')", php)
 	return address
-}
-
-// moreAccounts adds people who are in no directory, to make an import long.
-func moreAccounts(t *testing.T, address string, n int) {
-	t.Helper()
-	var rows []string
-	for i := range n {
-		rows = append(rows, fmt.Sprintf("(%d, 'stranger%d', 'Stranger')", 1000+i, i))
-	}
-	db := testenv.OpenMariaDBDatabase(t, address)
-	_, err := db.ExecContext(t.Context(), "INSERT INTO accounts (uid, username, realname) VALUES "+strings.Join(rows, ","))
-	if err != nil {
-		t.Fatal(err)
-	}
 }
