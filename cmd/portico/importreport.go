@@ -43,22 +43,34 @@ func section(w io.Writer, title string, heading []string, rows [][]string) error
 func writeImportPeople(w io.Writer, r *importer.Report) error {
 	var rows [][]string
 	for _, person := range r.People {
-		var what []string
-		for _, item := range slices.Sorted(maps.Keys(person.New)) {
-			switch n := person.New[item]; {
-			case item == "uid" && person.Was != 0:
-				what = append(what, fmt.Sprintf("number (was %d here)", person.Was))
-			case item == "uid":
-				what = append(what, "number")
-			case n == 1:
-				what = append(what, item)
-			default:
-				what = append(what, fmt.Sprintf("%d %ss", n, item))
-			}
-		}
+		what := newThings(person)
 		rows = append(rows, []string{strconv.FormatInt(person.UID, 10), person.Username, strings.Join(what, ", ")})
 	}
 	return section(w, "PEOPLE with something new", []string{"UID", "USER", "NEW"}, rows)
+}
+
+// newThings names what is new for a person, the number first.
+func newThings(person importer.Person) []string {
+	var what []string
+	if person.New["uid"] > 0 {
+		text := "number"
+		if person.Was != 0 {
+			text = fmt.Sprintf("number (was %d here)", person.Was)
+		}
+		what = append(what, text)
+	}
+	for _, item := range slices.Sorted(maps.Keys(person.New)) {
+		switch n := person.New[item]; {
+		case item == "uid":
+		case item == "pin", item == "totp":
+			what = append(what, strings.ToUpper(item))
+		case n == 1:
+			what = append(what, item)
+		default:
+			what = append(what, fmt.Sprintf("%d %ss", n, item))
+		}
+	}
+	return what
 }
 
 func writeImportGroups(w io.Writer, r *importer.Report) error {
@@ -110,7 +122,7 @@ func importSummary(r *importer.Report) string {
 		lines = append(lines, "This version of AccountHub has no "+strings.Join(r.Missing, ", ")+".")
 	}
 	if r.Deleted > 0 {
-		lines = append(lines, fmt.Sprintf("%d accounts were deleted there; their numbers stay unused.", r.Deleted))
+		lines = append(lines, fmt.Sprintf("Accounts deleted there: %d. Their numbers stay unused.", r.Deleted))
 	}
 	lines = append(lines, fmt.Sprintf("New people get numbers from %d on, new groups from %d on.", r.FirstUID, r.FirstGID))
 	lines = append(lines, "Times were read as "+r.Timezone+".")
