@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -79,6 +80,9 @@ func (p *program) rootCommand() *cobra.Command {
 		p.explainCommand(),
 		p.keyCommand(),
 		p.importCommand(),
+		p.userCommand(),
+		p.auditCommand(),
+		p.mailCommand(),
 		p.sampleCommand(),
 	)
 	return root
@@ -90,11 +94,12 @@ func version() string {
 	if !ok {
 		return "unknown"
 	}
-	v := info.Main.Version
+	var v strings.Builder
+	v.WriteString(info.Main.Version)
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			v += " " + s.Value[:12]
+			v.WriteString(" " + s.Value[:12])
 		}
 	}
-	return v
+	return v.String()
 }
