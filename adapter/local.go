@@ -157,6 +157,9 @@ func (a *Adapter) storeChanged(c store.Change) {
 		a.guesses.Purge()
 		a.owners.Purge() // an importer may have taken ids over
 		a.numbers.Purge()
+	case c.Table == store.TableIDs, c.Table == store.TableGroupIDs:
+		a.owners.Purge()
+		a.numbers.Purge()
 	case c.Table == store.TableKeys:
 		a.keys.Purge()
 	case c.Table == store.TableFailures:

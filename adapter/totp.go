@@ -284,9 +284,8 @@ func (a *Adapter) SetTOTP(ctx context.Context, key PersonKey, secret, by string,
 	if err != nil {
 		return err
 	}
-	secret = strings.TrimRight(strings.ToUpper(strings.ReplaceAll(secret, " ", "")), "=")
-	raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(secret)
-	if err != nil || len(raw) < 10 || len(secret) > maxTOTPSecret {
+	secret, ok := readTOTPSecret(secret)
+	if !ok {
 		return invalid("secret", "a TOTP secret is 16 to %d characters of Base32", maxTOTPSecret)
 	}
 	err = a.store.SetTOTPSecret(ctx, uid, []byte(secret), record(EventTOTPAdded, uid, by, client, "user "+entry.Login))

@@ -1,9 +1,9 @@
-// Package testenv starts the real servers that the tests of this repository talk to: OpenLDAP and PostgreSQL, each in a
+// Package testenv starts the real servers that the tests of this repository talk to: OpenLDAP, PostgreSQL and MariaDB, each in a
 // temporary folder, on loopback ports of its own, with nothing shared with the servers of the machine. It also makes
 // certificates and puts a TCP proxy with faults in between.
 //
-// Every server comes in two forms. The form that takes a testing.TB ([OpenLDAP], [PostgreSQL]) fails the test when the
-// server cannot be had and cleans up by itself. The form that returns an error ([StartOpenLDAP], [StartPostgreSQL]) is
+// Every server comes in two forms. The form that takes a testing.TB ([OpenLDAP], [PostgreSQL], [MariaDB]) fails the test when the
+// server cannot be had and cleans up by itself. The form that returns an error ([StartOpenLDAP], [StartPostgreSQL], [StartMariaDB]) is
 // for load and measuring programs, which call Close themselves. A missing program is never a reason to skip: the test
 // fails and names the command that installs it.
 //

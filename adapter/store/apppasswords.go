@@ -112,23 +112,26 @@ func (s *Store) ImportAppPassword(ctx context.Context, uid int64, hash, descript
 		return false, s.fail(ctx, "import app password", invalidf("hash and source must not be empty"))
 	}
 	var added bool
-	err := s.write(ctx, "import app password", func(ctx context.Context, t *tx) error {
-		added = false
-		var there int
-		if err := t.row(ctx, "SELECT count(*) FROM app_passwords WHERE source = ?", source).Scan(&there); err != nil || there > 0 {
-			return err
-		}
-		err := t.roomFor(ctx, uid, "SELECT count(*) FROM app_passwords WHERE uid = ?", MaxAppPasswords)
-		if err != nil {
-			return err
-		}
-		n, err := t.exec(ctx, `INSERT INTO app_passwords (uid, hash, imported, description, source, created_at)
-			VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			uid, []byte(hash), true, clean(description, maxLabelLen), source, micros(s.clock()))
-		added = n == 1
+	err := s.write(ctx, "import app password", func(ctx context.Context, t *tx) (err error) {
+		added, err = t.importAppPassword(ctx, uid, hash, description, source)
 		return err
 	})
 	return added && err == nil, err
+}
+
+func (t *tx) importAppPassword(ctx context.Context, uid int64, hash, description, source string) (bool, error) {
+	var there int
+	if err := t.row(ctx, "SELECT count(*) FROM app_passwords WHERE source = ?", source).Scan(&there); err != nil || there > 0 {
+		return false, err
+	}
+	err := t.roomFor(ctx, uid, "SELECT count(*) FROM app_passwords WHERE uid = ?", MaxAppPasswords)
+	if err != nil {
+		return false, err
+	}
+	n, err := t.exec(ctx, `INSERT INTO app_passwords (uid, hash, imported, description, source, created_at)
+		VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		uid, []byte(hash), true, clean(description, maxLabelLen), source, micros(t.store.clock()))
+	return n == 1, err
 }
 
 // ImportedAppPasswords gives the hashes of a person's app passwords that still

@@ -38,23 +38,26 @@ func (t *tx) addMobileCode(ctx context.Context, uid int64, plain, description st
 // changes nothing and gives false. ErrConflict also when the code is somebody else's.
 func (s *Store) ImportMobileCode(ctx context.Context, uid int64, plain, description string) (bool, error) {
 	var added bool
-	err := s.write(ctx, "import mobile code", func(ctx context.Context, t *tx) error {
-		added = false
-		var owner int64
-		err := t.row(ctx, "SELECT uid FROM mobile_codes WHERE hash = ?", s.mobileCodeHash(plain)).Scan(&owner)
-		switch {
-		case err == nil && owner == uid:
-			return nil
-		case err == nil:
-			return fmt.Errorf("%w: the code is of person %d", ErrConflict, owner)
-		case !errors.Is(err, sql.ErrNoRows):
-			return err
-		}
-		added = true
-		_, err = t.addMobileCode(ctx, uid, plain, description)
+	err := s.write(ctx, "import mobile code", func(ctx context.Context, t *tx) (err error) {
+		added, err = t.importMobileCode(ctx, uid, plain, description)
 		return err
 	})
 	return added && err == nil, err
+}
+
+func (t *tx) importMobileCode(ctx context.Context, uid int64, plain, description string) (bool, error) {
+	var owner int64
+	err := t.row(ctx, "SELECT uid FROM mobile_codes WHERE hash = ?", t.store.mobileCodeHash(plain)).Scan(&owner)
+	switch {
+	case err == nil && owner == uid:
+		return false, nil
+	case err == nil:
+		return false, fmt.Errorf("%w: the code is of person %d", ErrConflict, owner)
+	case !errors.Is(err, sql.ErrNoRows):
+		return false, err
+	}
+	_, err = t.addMobileCode(ctx, uid, plain, description)
+	return err == nil, err
 }
 
 // FindMobileCode tells whose mobile code that is and notes its use. ErrNotFound.

@@ -83,25 +83,9 @@ func (s *Store) ImportNotification(ctx context.Context, uid int64, n Notificatio
 	}
 	n = n.storable()
 	var added bool
-	err := s.write(ctx, "import notification", func(ctx context.Context, t *tx) error {
-		added = false
-		if err := t.lockPerson(ctx, uid); err != nil {
-			return err
-		}
-		var owner, at int64
-		err := t.row(ctx, "SELECT uid, at FROM notifications WHERE id = ?", n.ID).Scan(&owner, &at)
-		switch {
-		case err == nil && owner == uid && at == micros(n.At):
-			return nil
-		case err == nil:
-			return fmt.Errorf("%w: notification %d is another one", ErrConflict, n.ID)
-		case !errors.Is(err, sql.ErrNoRows):
-			return err
-		}
-		added = true
-		_, err = t.exec(ctx, `INSERT INTO notifications (id, uid, at, title, content, url, seen, sensitive)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, n.ID, uid, micros(n.At), n.Title, n.Content, n.URL, n.Seen, n.Sensitive)
-		if err != nil {
+	err := s.write(ctx, "import notification", func(ctx context.Context, t *tx) (err error) {
+		added, err = t.importNotification(ctx, uid, n)
+		if err != nil || !added {
 			return err
 		}
 		if err := t.skipTo(ctx, TableNotifications, n.ID); err != nil {
@@ -110,6 +94,25 @@ func (s *Store) ImportNotification(ctx context.Context, uid int64, n Notificatio
 		return t.changed(ctx, TableNotifications, uid)
 	})
 	return added && err == nil, err
+}
+
+func (t *tx) importNotification(ctx context.Context, uid int64, n Notification) (bool, error) {
+	if err := t.lockPerson(ctx, uid); err != nil {
+		return false, err
+	}
+	var owner, at int64
+	err := t.row(ctx, "SELECT uid, at FROM notifications WHERE id = ?", n.ID).Scan(&owner, &at)
+	switch {
+	case err == nil && owner == uid && at == micros(n.At):
+		return false, nil
+	case err == nil:
+		return false, fmt.Errorf("%w: notification %d is another one", ErrConflict, n.ID)
+	case !errors.Is(err, sql.ErrNoRows):
+		return false, err
+	}
+	_, err = t.exec(ctx, `INSERT INTO notifications (id, uid, at, title, content, url, seen, sensitive)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, n.ID, uid, micros(n.At), n.Title, n.Content, n.URL, n.Seen, n.Sensitive)
+	return err == nil, err
 }
 
 // Notifications lists a person's notifications: unseen first, then newest

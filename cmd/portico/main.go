@@ -79,6 +79,7 @@ func (p *program) rootCommand() *cobra.Command {
 		p.checkCommand(),
 		p.explainCommand(),
 		p.keyCommand(),
+		p.importCommand(),
 		p.userCommand(),
 		p.auditCommand(),
 		p.mailCommand(),
