@@ -146,12 +146,17 @@ func get(t testing.TB, target string) (int, string) {
 	if err != nil {
 		return 0, err.Error()
 	}
+	return resp.StatusCode, readAll(resp)
+}
+
+// readAll gives the body, or why it could not be read.
+func readAll(resp *http.Response) string {
 	defer resp.Body.Close() //nolint:errcheck // only read
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return 0, err.Error()
+		return err.Error()
 	}
-	return resp.StatusCode, string(body)
+	return string(body)
 }
 
 // writeConfig writes the configuration of a test into a file.

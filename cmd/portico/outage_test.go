@@ -72,7 +72,7 @@ func TestAbuse_I01_DirectoryDownAtStart(t *testing.T) {
 	if strings.Contains(body, "127.0.0.1") || strings.Contains(body, "dc=example") {
 		t.Errorf("/readyz tells strangers about the inside: %s", body)
 	}
-	if text := s.refused("auth", "username", "jdoe", "password", "jdoe-pw")["error"]; text != directoryError {
+	if text := s.refused("auth", "username", "jdoe", "password", "jdoe-pw")["msg"]; text != directoryError {
 		t.Errorf("auth: %v", text)
 	}
 	if answer := s.refused("userexists", "username", "jdoe"); answer["exists"] != nil {
