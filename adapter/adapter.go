@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"portico/adapter/store"
@@ -60,6 +61,16 @@ type Config struct {
 	// a negative limit switches the throttle off. Keep it below the directory's own limit.
 	FailureLimit  int
 	FailureWindow time.Duration
+	// TOTPReplay makes VerifyTOTP accept each code once. The browser always does.
+	TOTPReplay bool
+	// Issuer names this installation in authenticator apps. Default "Portico".
+	Issuer string
+	// Timezone is the zone of timestamps that come without one, and of those that
+	// go out. Default UTC.
+	Timezone *time.Location
+	// SlowHashes is the number of slow hashes (PINs, app passwords taken over)
+	// that are computed at the same time. Default: half the processors, at least 1.
+	SlowHashes int
 	// CacheSize bounds each of the caches, in entries. Default 20000.
 	CacheSize int
 }
@@ -87,6 +98,8 @@ type Adapter struct {
 	guesses *cache.Cache[int64, store.Failures]   // by uid
 	gate    *gate                                 // of this process
 	uses    *keyUses
+
+	personal
 }
 
 // New makes the adapter. The store and the directory stay the caller's to close.
@@ -108,6 +121,8 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		guesses: cache.New[int64, store.Failures](cfg.CacheSize),
 		gate:    gate,
 		uses:    newKeyUses(),
+
+		personal: newPersonal(cfg),
 	}
 	deps.Store.Watch(a.storeChanged)
 	return a, nil
@@ -146,6 +161,15 @@ func withDefaults(cfg Config) Config {
 	}
 	if cfg.CacheSize <= 0 {
 		cfg.CacheSize = 20000
+	}
+	if cfg.Issuer == "" {
+		cfg.Issuer = "Portico"
+	}
+	if cfg.Timezone == nil {
+		cfg.Timezone = time.UTC
+	}
+	if cfg.SlowHashes <= 0 {
+		cfg.SlowHashes = max(1, runtime.GOMAXPROCS(0)/2)
 	}
 	return cfg
 }

@@ -149,6 +149,7 @@ func passwordBucket(uid int64) string { return "password/" + strconv.FormatInt(u
 // storeChanged forgets what a change in the store touches. It is called for
 // changes of this process and of others.
 func (a *Adapter) storeChanged(c store.Change) {
+	a.personalChanged(c)
 	switch {
 	case c.All:
 		a.locals.Purge()

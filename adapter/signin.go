@@ -9,8 +9,8 @@ import (
 )
 
 // CheckPassword checks a password by a live bind and says whether the person
-// may come in. The order is fixed: gate, look-up, throttle, bind, overlay and
-// account state, security log. A result with OK is given only after its record
+// may come in. The order is fixed: gate, look-up, throttle, app passwords, bind,
+// overlay and account state, security log. A result with OK is given only after its record
 // in the security log is durable.
 //
 // Errors: Invalid "username" or "password" when empty or not text, Throttled,
@@ -19,7 +19,7 @@ func (a *Adapter) CheckPassword(ctx context.Context, in SignIn) (*SignInResult, 
 	if err := checkInput(in); err != nil {
 		return nil, err
 	}
-	if in.FullSignIn {
+	if in.FullSignIn || in.Surface == SurfaceMobile {
 		if wait := a.gate.pass("login", in.Client.Address, directory.FoldName(in.Username)); wait > 0 {
 			return nil, &Error{Kind: Throttled, RetryAfter: wait}
 		}
@@ -40,6 +40,14 @@ func (a *Adapter) CheckPassword(ctx context.Context, in SignIn) (*SignInResult, 
 		return nil, err
 	} else if stopped {
 		return a.refused(ctx, in, person, entry, "too many failures")
+	}
+	if in.Surface != SurfaceMobile {
+		switch owns, err := a.ownsAppPassword(ctx, person.UID, in.Password); {
+		case err != nil:
+			return nil, err
+		case owns:
+			return a.judgeAppPassword(ctx, in, person, entry)
+		}
 	}
 	result, entry := a.dir.Authenticate(ctx, entry, in.Password)
 	return a.judge(ctx, in, person, entry, result)
@@ -99,11 +107,15 @@ func (a *Adapter) judge(ctx context.Context, in SignIn, person *Person, entry *d
 		if err := a.failed(ctx, person.UID); err != nil {
 			return nil, err
 		}
-	case bind.SignedIn() && status.MaySignIn() && (!in.AppPasswordOnly || !person.HasTOTP):
-		result.OK = true
+	case bind.SignedIn() && in.admits(status, person):
+		result.NeedsCode = in.Surface == SurfacePortal && person.HasTOTP
+		result.OK = !result.NeedsCode
 		result.Alert = status == StatusAlert
 		if err := a.succeeded(ctx, person.UID); err != nil {
 			return nil, err
+		}
+		if result.NeedsCode { // not in yet: CheckTOTP logs
+			return result, nil
 		}
 		return result, a.logEvent(ctx, in.successEvent(), person.UID, in.Client, in.logText(""))
 	}
@@ -131,18 +143,42 @@ func (a *Adapter) statusAfter(ctx context.Context, uid int64, entry *directory.E
 	return Precedence(local.Status, state), nil
 }
 
-func (in SignIn) successEvent() EventType {
-	if in.FullSignIn {
-		return EventAPILoginOK
+// admits tells whether somebody with a right directory password may come in.
+func (in SignIn) admits(status Status, person *Person) bool {
+	switch {
+	case in.Surface == SurfaceMobile:
+		return status == StatusNormal
+	case in.AppPasswordOnly && person.HasTOTP:
+		return false
+	default:
+		return status.MaySignIn()
 	}
-	return EventAPIAuthOK
+}
+
+func (in SignIn) successEvent() EventType {
+	switch {
+	case in.Surface == SurfacePortal:
+		return EventPortalLoginOK
+	case in.Surface == SurfaceMobile:
+		return EventMobileLoginOK
+	case in.FullSignIn:
+		return EventAPILoginOK
+	default:
+		return EventAPIAuthOK
+	}
 }
 
 func (in SignIn) failureEvent() EventType {
-	if in.FullSignIn {
+	switch {
+	case in.Surface == SurfacePortal:
+		return EventPortalLoginFailed
+	case in.Surface == SurfaceMobile:
+		return EventMobileLoginFailed
+	case in.FullSignIn:
 		return EventAPILoginFailed
+	default:
+		return EventAPIAuthFailed
 	}
-	return EventAPIAuthFailed
 }
 
 // logText is the text of the security log: user name, masked key and reason.

@@ -113,8 +113,6 @@ func (a *Adapter) SetOverlay(ctx context.Context, key PersonKey, overlay Overlay
 	if err != nil {
 		return err
 	}
-	if err := a.store.SetStatus(ctx, person.UID, overlay, by); err != nil {
-		return fromStore(err, "user")
-	}
-	return a.logEvent(ctx, EventUserEdited, person.UID, Client{}, "status set by "+by)
+	err = a.store.SetStatus(ctx, person.UID, overlay, by, record(EventUserEdited, person.UID, by, Client{}, "status set"))
+	return fromStore(err, "user")
 }

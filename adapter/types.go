@@ -99,8 +99,25 @@ type Client struct {
 	RequestID string
 }
 
+// Surface says where somebody types a password. It decides the log types, and
+// what else is asked for.
+type Surface uint8
+
+// The surfaces.
+const (
+	// SurfaceAPI: another server asks for its user. App passwords are accepted;
+	// that server checks the second factor itself.
+	SurfaceAPI Surface = iota
+	// SurfaceMobile: the mobile API. The status must be exactly normal; the sync
+	// code is the second factor. Gated like a full sign-in.
+	SurfaceMobile
+	// SurfacePortal: the sign-in page. People with TOTP get NeedsCode instead of OK.
+	SurfacePortal
+)
+
 // SignIn asks for one password check.
 type SignIn struct {
+	Surface  Surface
 	Caller   *Caller
 	Client   Client
 	Username string
@@ -122,6 +139,11 @@ type SignInResult struct {
 	Status        Status
 	PasswordRight bool // proven right, even if the person may not come in
 	Alert         bool // an alert mail is owed
+	// NeedsCode: all is well so far, but only CheckTOTP lets the person in. Not
+	// logged as a sign-in. SurfacePortal only.
+	NeedsCode bool
+	// AppPassword: what was typed is an app password. On the portal it is refused.
+	AppPassword bool
 }
 
 // Event is one record of the security log.

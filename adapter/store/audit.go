@@ -232,15 +232,40 @@ func (a *auditor) flush(s *Store, calls []*appendCall) {
 	}
 }
 
-// write chains the records to the head, which it locks, and gives the new head.
+// note adds records to the security log within t, so that what they tell of
+// happens together with them or not at all.
+func (t *tx) note(ctx context.Context, records []Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	if len(records) > MaxAppend {
+		return invalidf("%d records at once", len(records))
+	}
+	now := t.store.clock()
+	own := make([]Record, len(records))
+	for i, r := range records {
+		own[i] = r.storable(now)
+	}
+	_, err := t.store.audit.extend(ctx, t, newChain(t.store.macs.audit), own)
+	return err
+}
+
+// write is extend for the writing goroutine.
 func (a *auditor) write(ctx context.Context, t *tx, records []Record) (Anchor, error) {
-	head, err := a.chain.readEnd(chainHead, t.sql.StmtContext(ctx, a.headGet).QueryRowContext(ctx, chainHead).Scan)
+	head, err := a.extend(ctx, t, a.chain, records)
+	if before := head.Seq - int64(len(records)); err == nil && before < a.last.Seq {
+		t.store.log.Error("the security log went back: records that were durable are gone",
+			"before", before, "last_written", a.last.String())
+	}
+	return head, err
+}
+
+// extend chains the records to the head, which it locks, and gives the new head.
+// A chain is used by one goroutine at a time.
+func (a *auditor) extend(ctx context.Context, t *tx, c *chain, records []Record) (Anchor, error) {
+	head, err := c.readEnd(chainHead, t.sql.StmtContext(ctx, a.headGet).QueryRowContext(ctx, chainHead).Scan)
 	if err != nil {
 		return Anchor{}, err
-	}
-	if head.Seq < a.last.Seq {
-		t.store.log.Error("the security log went back: records that were durable are gone",
-			"head", head.String(), "last_written", a.last.String())
 	}
 	salts := make([]byte, saltSize*len(records))
 	rand.Read(salts) // never fails
@@ -249,8 +274,8 @@ func (a *auditor) write(ctx context.Context, t *tx, records []Record) (Anchor, e
 		r := &records[i]
 		r.Seq = head.Seq + 1
 		salt := salts[i*saltSize : (i+1)*saltSize]
-		digest := a.chain.digest(salt, r)
-		head = Anchor{Seq: r.Seq, Hash: a.chain.hash(head.Hash, r, digest)}
+		digest := c.digest(salt, r)
+		head = Anchor{Seq: r.Seq, Hash: c.hash(head.Hash, r, digest)}
 		args = append(args, r.Seq, micros(r.At), r.Type, r.KeyID, r.RequestID, r.UID, r.Actor, r.Address, r.Text,
 			salt, digest, head.Hash)
 	}
@@ -264,7 +289,7 @@ func (a *auditor) write(ctx context.Context, t *tx, records []Record) (Anchor, e
 		}
 		args = args[size*auditColumns:]
 	}
-	_, err = t.sql.StmtContext(ctx, a.headSet).ExecContext(ctx, head.Seq, head.Hash, a.chain.seal(chainHead, head), chainHead)
+	_, err = t.sql.StmtContext(ctx, a.headSet).ExecContext(ctx, head.Seq, head.Hash, c.seal(chainHead, head), chainHead)
 	if err != nil {
 		return Anchor{}, err
 	}

@@ -23,7 +23,8 @@ const (
 
 // macs are the keys of the keyed hashes, one a purpose.
 type macs struct {
-	apiKeys, audit, throttle []byte
+	apiKeys, audit, throttle                            []byte
+	pins, appPasswords, mobileCodes, oneTime, loginKeys []byte
 }
 
 // deriveKeys makes all keys from the one secret.
@@ -37,6 +38,11 @@ func deriveKeys(secret []byte) (macs, *box, error) {
 		{&m.apiKeys, "portico api keys v1"},
 		{&m.audit, "portico security log v1"},
 		{&m.throttle, "portico failure counters v1"},
+		{&m.pins, "portico pins v1"},
+		{&m.appPasswords, "portico app passwords v1"},
+		{&m.mobileCodes, "portico mobile codes v1"},
+		{&m.oneTime, "portico one-time codes v1"},
+		{&m.loginKeys, "portico login keys v1"},
 		{&encryption, "portico encryption v1"},
 	} {
 		key, err := hkdf.Key(sha256.New, secret, nil, d.info, sha256.Size)

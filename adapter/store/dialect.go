@@ -245,3 +245,15 @@ func marks(n int) string {
 func rowMarks(rows, columns int) string {
 	return strings.TrimSuffix(strings.Repeat("("+marks(columns)+"), ", rows), ", ")
 }
+
+// skipTo keeps the database from giving out, in a table with ids of its own, ids
+// up to one that was stored from outside. SQLite does that by itself. The name
+// of the table is one of our constants.
+func (t *tx) skipTo(ctx context.Context, table string, id int64) error {
+	if t.store.dialect.name == dialectSQLite {
+		return nil
+	}
+	_, err := t.exec(ctx, `SELECT setval(s, $1) FROM CAST(pg_get_serial_sequence($2, 'id') AS regclass) AS s
+		WHERE coalesce(pg_sequence_last_value(s), 0) < $1`, id, table)
+	return err
+}

@@ -63,8 +63,10 @@ func refuseNewer(ctx context.Context, provider *goose.Provider) error {
 	if err != nil {
 		return fmt.Errorf("schema version: %w", err)
 	}
-	sources := provider.ListSources()
-	known := sources[len(sources)-1].Version
+	var known int64
+	for _, source := range provider.ListSources() { // in no order
+		known = max(known, source.Version)
+	}
 	if have > known {
 		return fmt.Errorf("%w: the database has version %d, this program knows versions up to %d; "+
 			"start the newer program again, or restore a backup from before its first start", ErrSchemaNewer, have, known)

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
-	"strconv"
 	"time"
 )
 
@@ -73,17 +71,18 @@ func (s *Store) Locals(ctx context.Context, uids []int64) (map[int64]Local, erro
 	})
 }
 
-// SetStatus replaces the overlay of a person; by says who did it. ErrNotFound
-// when no person has that id.
-func (s *Store) SetStatus(ctx context.Context, uid int64, status Status, by string) error {
-	return s.ChangeStatus(ctx, uid, by, func(Status) Status { return status })
+// SetStatus replaces the overlay of a person; by says who did it. The records
+// of note go into the security log together with the change, here and wherever
+// a method takes them. ErrNotFound when no person has that id.
+func (s *Store) SetStatus(ctx context.Context, uid int64, status Status, by string, note ...Record) error {
+	return s.ChangeStatus(ctx, uid, by, func(Status) Status { return status }, note...)
 }
 
 // ChangeStatus replaces the overlay by what change makes of it; two changes at
 // the same time both have their effect. change may be called more than once.
 // ErrNotFound when no person has that id.
-func (s *Store) ChangeStatus(ctx context.Context, uid int64, by string, change func(Status) Status) error {
-	return s.changeLocal(ctx, "status", uid, func(ctx context.Context, t *tx) error {
+func (s *Store) ChangeStatus(ctx context.Context, uid int64, by string, change func(Status) Status, note ...Record) error {
+	return s.changeLocal(ctx, "status", uid, note, func(ctx context.Context, t *tx) error {
 		var old Status
 		err := t.row(ctx, "SELECT terminated, locked, must_change, alert FROM locals WHERE uid = ?", uid).
 			Scan(&old.Terminated, &old.Locked, &old.MustChange, &old.Alert)
@@ -100,11 +99,10 @@ func (s *Store) ChangeStatus(ctx context.Context, uid int64, by string, change f
 }
 
 // changeLocal locks the person, makes sure that there is a row, lets do change
-// it, and tells everybody.
-func (s *Store) changeLocal(ctx context.Context, what string, uid int64, do func(context.Context, *tx) error) error {
+// it, notes it in the security log, and tells everybody.
+func (s *Store) changeLocal(ctx context.Context, what string, uid int64, note []Record, do func(context.Context, *tx) error) error {
 	return s.write(ctx, what, func(ctx context.Context, t *tx) error {
-		var id int64
-		if err := t.row(ctx, "SELECT id FROM person_ids WHERE id = ?"+s.dialect.forUpdate, uid).Scan(&id); err != nil {
+		if err := t.lockPerson(ctx, uid); err != nil {
 			return err
 		}
 		if _, err := t.exec(ctx, "INSERT INTO locals (uid) VALUES (?) ON CONFLICT (uid) DO NOTHING", uid); err != nil {
@@ -116,15 +114,25 @@ func (s *Store) changeLocal(ctx context.Context, what string, uid int64, do func
 		if _, err := t.exec(ctx, "UPDATE locals SET revision = revision + 1 WHERE uid = ?", uid); err != nil {
 			return err
 		}
-		return t.changed(ctx, TableLocals, uid)
+		if err := t.changed(ctx, TableLocals, uid); err != nil {
+			return err
+		}
+		return t.note(ctx, note)
 	})
+}
+
+// lockPerson keeps other changes of a person's data waiting until t ends. No row
+// when no person has that id.
+func (t *tx) lockPerson(ctx context.Context, uid int64) error {
+	var id int64
+	return t.row(ctx, "SELECT id FROM person_ids WHERE id = ?"+t.store.dialect.forUpdate, uid).Scan(&id)
 }
 
 // SetPINHash stores the slow salted hash of a person's PIN, as text; "" removes
 // the PIN. ErrNotFound when no person has that id.
-func (s *Store) SetPINHash(ctx context.Context, uid int64, hash string) error {
+func (s *Store) SetPINHash(ctx context.Context, uid int64, hash string, note ...Record) error {
 	value := sql.NullString{String: hash, Valid: hash != ""}
-	return s.changeLocal(ctx, "PIN", uid, func(ctx context.Context, t *tx) error {
+	return s.changeLocal(ctx, "PIN", uid, note, func(ctx context.Context, t *tx) error {
 		_, err := t.exec(ctx, "UPDATE locals SET pin_hash = ? WHERE uid = ?", value, uid)
 		return err
 	})
@@ -135,33 +143,4 @@ func (s *Store) PINHash(ctx context.Context, uid int64) (string, error) {
 	var hash string
 	err := s.one(ctx, "PIN", "SELECT pin_hash FROM locals WHERE uid = ? AND pin_hash IS NOT NULL", []any{uid}, &hash)
 	return hash, err
-}
-
-// SetTOTPSecret stores a person's TOTP secret, encrypted; nil removes it.
-// ErrNotFound when no person has that id.
-func (s *Store) SetTOTPSecret(ctx context.Context, uid int64, secret []byte) error {
-	var sealed []byte
-	if len(secret) > 0 {
-		sealed = s.box.seal(secret, "locals", "totp_secret", strconv.FormatInt(uid, 10))
-	}
-	return s.changeLocal(ctx, "TOTP secret", uid, func(ctx context.Context, t *tx) error {
-		_, err := t.exec(ctx, "UPDATE locals SET totp_secret = ? WHERE uid = ?", sealed, uid)
-		return err
-	})
-}
-
-// TOTPSecret reads and decrypts a person's TOTP secret. ErrNotFound when
-// there is none, ErrUnreadable.
-func (s *Store) TOTPSecret(ctx context.Context, uid int64) ([]byte, error) {
-	var sealed []byte
-	err := s.one(ctx, "TOTP secret",
-		"SELECT totp_secret FROM locals WHERE uid = ? AND totp_secret IS NOT NULL", []any{uid}, &sealed)
-	if err != nil {
-		return nil, err
-	}
-	secret, err := s.box.open(sealed, "locals", "totp_secret", strconv.FormatInt(uid, 10))
-	if err != nil {
-		return nil, s.fail(ctx, "TOTP secret", fmt.Errorf("%w: %w", ErrUnreadable, err))
-	}
-	return secret, nil
 }

@@ -290,12 +290,15 @@ func (s *Store) maintainLoop(ctx context.Context) {
 	}
 }
 
-// Maintain deletes what is no longer needed: failure counters that ran out or
-// are too many, and announcements that everybody has read. It runs by itself
+// Maintain deletes what is no longer needed: failure counters and codes that ran
+// out or are too many, and announcements that everybody has read. It runs by itself
 // every half minute.
 func (s *Store) Maintain(ctx context.Context) error {
 	s.fails.Store(0)
 	if err := s.purgeThrottle(ctx); err != nil {
+		return err
+	}
+	if err := s.purgeCodes(ctx); err != nil {
 		return err
 	}
 	return s.purgeChanges(ctx)

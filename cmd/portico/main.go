@@ -73,6 +73,7 @@ func (p *program) rootCommand() *cobra.Command {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	root.AddCommand(
+		p.demoCommand(),
 		p.serveCommand(),
 		p.checkCommand(),
 		p.explainCommand(),

@@ -15,6 +15,7 @@ const (
 type reply struct {
 	oid   string
 	value *ber.Packet // nil: none
+	raw   []byte      // instead of value
 }
 
 // attrOut is one attribute of a search answer.
@@ -109,8 +110,11 @@ func envelope(id int64, op *ber.Packet, controls []reply) *ber.Packet {
 		list := constructed(ber.ClassContext, 0)
 		for _, c := range controls {
 			q := sequence(octets(c.oid))
-			if c.value != nil {
+			switch {
+			case c.value != nil:
 				q.AppendChild(octets(string(c.value.Bytes())))
+			case c.raw != nil:
+				q.AppendChild(octets(string(c.raw)))
 			}
 			list.AppendChild(q)
 		}

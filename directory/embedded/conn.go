@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -21,11 +22,13 @@ type conn struct {
 	cancel context.CancelFunc
 	r      *bufio.Reader
 
-	wmu  sync.Mutex // one answer at a time; guards nc's replacement by TLS, and sent
-	nc   net.Conn
+	wmu  sync.Mutex // one answer at a time; guards sent
 	sent int
 
-	mu         sync.Mutex // guards what follows
+	mu sync.Mutex // guards what follows
+	// nc is replaced once, by StartTLS: by the reading goroutine, with both
+	// locks held. That goroutine, and who holds wmu, may use it as it is.
+	nc         net.Conn
 	who        who
 	secure     bool
 	ops        map[int64]*operation
@@ -69,10 +72,19 @@ func (c *conn) setIdentity(w who) {
 // drop closes the connection from any goroutine.
 func (c *conn) drop() {
 	c.cancel()
-	c.wmu.Lock()
+	c.mu.Lock()
 	nc := c.nc
-	c.wmu.Unlock()
+	c.mu.Unlock()
 	_ = nc.Close()
+}
+
+// barrier keeps a mistake in one request from ending the whole program: it
+// costs the connection.
+func (c *conn) barrier() {
+	if p := recover(); p != nil {
+		c.store.cfg.Log.Error("embedded directory: panic", "panic", p, "stack", string(debug.Stack()))
+		c.drop()
+	}
 }
 
 // serve runs the connection to its end.
@@ -81,13 +93,13 @@ func (c *conn) serve() {
 		c.drop()
 		c.wg.Wait()
 	}()
-	stop := context.AfterFunc(c.ctx, func() { _ = c.nc.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
+	defer c.barrier()
 	c.r = bufio.NewReader(c.nc)
 	for {
 		m, err := c.next()
 		if err != nil {
 			if errors.Is(err, errProtocol) {
+				c.store.cfg.Log.Debug("embedded directory: bad message", "client", c.nc.RemoteAddr().String(), "err", err)
 				c.disconnect(err.Error())
 			}
 			return

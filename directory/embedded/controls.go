@@ -204,10 +204,10 @@ func (x *options) assert(st *store, e *entry) *fault {
 // before, and at its name after the change.
 func (x *options) note(st *store, old *entry, at dname) {
 	if x.wantPre && old != nil {
-		x.replies = append(x.replies, reply{oidPreRead, st.readEntry(old, x.preRead)})
+		x.replies = append(x.replies, reply{oid: oidPreRead, value: st.readEntry(old, x.preRead)})
 	}
 	if now := st.tree.at(at); x.wantPost && now != nil {
-		x.replies = append(x.replies, reply{oidPostRead, st.readEntry(now, x.postRead)})
+		x.replies = append(x.replies, reply{oid: oidPostRead, value: st.readEntry(now, x.postRead)})
 	}
 }
 

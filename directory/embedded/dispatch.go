@@ -14,7 +14,7 @@ func (c *conn) handle(m *message) bool {
 	}
 	fl := c.srv.faults()
 	if r, ok := fl.Results[m.op]; ok {
-		return c.answer(m, refuse(r.Code, "%s", r.Text), nil)
+		return r.replace(c, m)
 	}
 	x, f := c.store.schema.readControls(m)
 	if f != nil {
@@ -104,6 +104,7 @@ func (c *conn) handleSearch(m *message, x *options) bool {
 		return false
 	}
 	c.wg.Go(func() {
+		defer c.barrier()
 		f := c.search(o, r, x)
 		c.mu.Lock()
 		canceled, gone := o.canceled, o.gone()

@@ -134,5 +134,6 @@ func (s *schema) classesOf(e *entry) []*class {
 
 // isReferral tells whether the entry stands for another server (RFC 3296).
 func (s *schema) isReferral(e *entry) bool {
-	return slices.Contains(s.classesOf(e), s.referral)
+	want := strings.ToLower(s.referral.name)
+	return slices.ContainsFunc(e.get(s.objectClass), func(v value) bool { return v.norm == want })
 }

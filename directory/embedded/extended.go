@@ -75,11 +75,10 @@ func (c *conn) startTLS(m *message, r extendedRequest) bool {
 		return false
 	}
 	c.wmu.Lock()
-	c.nc = t
-	c.wmu.Unlock()
 	c.mu.Lock()
-	c.secure, c.who = true, who{}
+	c.nc, c.secure, c.who = t, true, who{}
 	c.mu.Unlock()
+	c.wmu.Unlock()
 	c.r = bufio.NewReader(t)
 	return true
 }

@@ -34,8 +34,24 @@ type Faults struct {
 
 // Result is an outcome put in the place of the real one.
 type Result struct {
-	Code int
-	Text string
+	Code     int
+	Text     string
+	Controls []Control
+}
+
+// Control is a response control with its value as it goes out.
+type Control struct {
+	OID   string
+	Value []byte
+}
+
+// replace answers with the result.
+func (r Result) replace(c *conn, m *message) bool {
+	var controls []reply
+	for _, x := range r.Controls {
+		controls = append(controls, reply{oid: x.OID, raw: x.Value})
+	}
+	return c.answer(m, refuse(r.Code, "%s", r.Text), controls)
 }
 
 // Garbage is a kind of answer that is not LDAP.

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -132,11 +131,4 @@ func person(uid string, more ...string) *ldap.AddRequest {
 	return addOf("uid="+uid+","+testSuffix, append([]string{
 		"objectClass", "inetOrgPerson", "uid", uid, "cn", "Name " + uid, "sn", uid,
 	}, more...)...)
-}
-
-func shortContext(t testing.TB) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	t.Cleanup(cancel)
-	return ctx
 }

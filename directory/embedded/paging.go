@@ -59,7 +59,7 @@ func (c *conn) searchPage(o *operation, q query, x *options, fl *Faults) *fault 
 }
 
 func pageReply(cookie string) reply {
-	return reply{oidPaging, sequence(integer(0), octets(cookie))}
+	return reply{oid: oidPaging, value: sequence(integer(0), octets(cookie))}
 }
 
 // reread gives the present state of entries by their ids.

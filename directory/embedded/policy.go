@@ -33,20 +33,23 @@ type policy struct {
 type policyError int
 
 const (
-	policyExpired      policyError = 0
-	policyLocked       policyError = 1
-	policyMustChange   policyError = 2
-	policyNotAllowed   policyError = 3
-	policyNeedsOld     policyError = 4
-	policyQuality      policyError = 5
-	policyTooShort     policyError = 6
-	policyTooYoung     policyError = 7
-	policyInHistory    policyError = 8
-	policyNoError      policyError = 65535
-	recordedByDefault              = 5
-	oidPolicyControl               = "1.3.6.1.4.1.42.2.27.8.5.1"
-	disabledForEver                = "000001010000Z"
-	passwordHistoryOID             = syntaxPrefix + "40"
+	policyExpired    policyError = 0
+	policyLocked     policyError = 1
+	policyMustChange policyError = 2
+	policyNotAllowed policyError = 3
+	policyNeedsOld   policyError = 4
+	policyQuality    policyError = 5
+	policyTooShort   policyError = 6
+	policyTooYoung   policyError = 7
+	policyInHistory  policyError = 8
+	policyNoError    policyError = -1
+)
+
+const (
+	oidPolicyControl   = "1.3.6.1.4.1.42.2.27.8.5.1"
+	passwordHistoryOID = syntaxPrefix + "40" // of the values in pwdHistory
+	disabledForEver    = "000001010000Z"     // in pwdAccountLockedTime
+	recordedByDefault  = 5                   // pwdMaxRecordedFailure
 )
 
 // policyReply encodes the response control; negative numbers are left out.
@@ -61,7 +64,7 @@ func policyReply(expires, grace int, err policyError) reply {
 	if err != policyNoError {
 		v.AppendChild(contextInteger(1, int(err)))
 	}
-	return reply{oidPolicyControl, v}
+	return reply{oid: oidPolicyControl, value: v}
 }
 
 func contextInteger(tag ber.Tag, n int) *ber.Packet {

@@ -66,16 +66,26 @@ func (st *store) keepMemberOf(c change) {
 	if c.now != nil {
 		after = c.now.get(st.schema.member)
 	}
-	if c.old != nil {
-		for _, v := range before {
-			st.setMemberOf(v.norm, c.old.dn, false)
+	renamed := c.old != nil && c.now != nil && c.old.dn.key != c.now.dn.key
+	was, is := normSet(before), normSet(after)
+	for key := range was {
+		if renamed || !is[key] {
+			st.setMemberOf(key, c.old.dn, false)
 		}
 	}
-	if c.now != nil {
-		for _, v := range after {
-			st.setMemberOf(v.norm, c.now.dn, true)
+	for key := range is {
+		if renamed || !was[key] {
+			st.setMemberOf(key, c.now.dn, true)
 		}
 	}
+}
+
+func normSet(vals []value) map[string]bool {
+	set := make(map[string]bool, len(vals))
+	for _, v := range vals {
+		set[v.norm] = true
+	}
+	return set
 }
 
 func (st *store) setMemberOf(key string, group dname, in bool) {

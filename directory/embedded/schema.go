@@ -84,6 +84,7 @@ type schema struct {
 	types    map[string]*attrType
 	classes  map[string]*class
 	rules    map[string]*rule
+	syntaxes map[string]*syntax
 	typeList []*attrType
 	classSeq []*class
 
@@ -99,7 +100,10 @@ type schema struct {
 
 // newSchema reads the embedded schema. An error means that the file is wrong.
 func newSchema() (*schema, error) {
-	s := &schema{types: map[string]*attrType{}, classes: map[string]*class{}, rules: map[string]*rule{}}
+	s := &schema{types: map[string]*attrType{}, classes: map[string]*class{}, rules: map[string]*rule{}, syntaxes: map[string]*syntax{}}
+	for _, x := range syntaxes() {
+		s.syntaxes[x.oid] = x
+	}
 	for _, r := range matchingRules() {
 		s.rules[strings.ToLower(r.name)] = r
 		s.rules[r.oid] = r
@@ -188,7 +192,7 @@ func (s *schema) addType(text string) error {
 
 func (s *schema) bindRules(t *attrType, d description) error {
 	if oid := d.one("SYNTAX"); oid != "" {
-		if t.syntax = syntaxByOID(oid); t.syntax == nil {
+		if t.syntax = s.syntaxes[oid]; t.syntax == nil {
 			return fmt.Errorf("unknown syntax %q", oid)
 		}
 	}

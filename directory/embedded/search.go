@@ -149,8 +149,10 @@ func (st *store) findLocked(q query, o *operation) (out found) {
 	if q.assertion != nil && q.assertion.eval(st.view(base)) != isTrue {
 		return found{fault: refuse(resultAssertionFailed, "")}
 	}
-	for i, e := range st.tree.walk(q.base, q.scope) {
-		if i%256 == 0 {
+	seen := 0
+	for n := range st.tree.walk(q.base, q.scope) {
+		e := n.entry
+		if seen++; seen%256 == 0 {
 			if o.gone() {
 				return out
 			}
@@ -163,7 +165,7 @@ func (st *store) findLocked(q query, o *operation) (out found) {
 			out.references = append(out.references, st.references(e, q.scope))
 			continue
 		}
-		v := st.view(e)
+		v := st.viewAt(n)
 		if q.filter.eval(v) != isTrue {
 			continue
 		}
@@ -200,6 +202,9 @@ func (c *conn) sendFound(o *operation, q query, got found) *fault {
 
 // sendView sends one entry, the i-th of its search.
 func (c *conn) sendView(o *operation, q query, v view, i int, controls []reply) error {
+	if o.gone() {
+		return errGone
+	}
 	if n := c.srv.faults().DropInSearch; n > 0 && i >= n {
 		c.drop()
 		return errGone

@@ -8,6 +8,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Server is an LDAP server. Make it with New, fill it with LoadLDIF, and
@@ -27,6 +28,9 @@ type Server struct {
 	conns     map[*conn]struct{}
 	wg        sync.WaitGroup
 }
+
+// acceptPause is waited after a failed accept, such as for want of descriptors.
+const acceptPause = 50 * time.Millisecond
 
 // Stats counts what a server has seen since New.
 type Stats struct {
@@ -147,10 +151,12 @@ func (s *Server) accept(l net.Listener, secure bool) {
 	for {
 		nc, err := l.Accept()
 		if err != nil {
-			if !errors.Is(err, net.ErrClosed) {
-				s.store.cfg.Log.Error("embedded directory: accept", "err", err)
+			if errors.Is(err, net.ErrClosed) {
+				return
 			}
-			return
+			s.store.cfg.Log.Error("embedded directory: accept", "err", err)
+			time.Sleep(acceptPause)
+			continue
 		}
 		s.accepted.Add(1)
 		if s.faults().RefuseConnects || !s.begin(nc, secure) {
@@ -192,7 +198,8 @@ func (s *Server) Entries() []Entry {
 	s.store.mu.RLock()
 	defer s.store.mu.RUnlock()
 	var out []Entry
-	for _, e := range s.store.tree.walk(s.store.tree.suffix, scopeSub) {
+	for n := range s.store.tree.walk(s.store.suffix, scopeSub) {
+		e := n.entry
 		x := Entry{DN: e.dn.text, Attributes: map[string][]string{}}
 		for _, a := range e.attrs {
 			for _, v := range a.vals {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,8 +70,7 @@ ppolicy_default cn=default,ou=policies,dc=example,dc=com
 ppolicy_use_lockout
 `
 
-// startSlapd runs a real OpenLDAP in a temporary folder and gives its URL.
-func startSlapd(t *testing.T) string {
+func slapdPath(t *testing.T) string {
 	t.Helper()
 	bin, err := exec.LookPath("slapd")
 	if err != nil {
@@ -78,33 +78,60 @@ func startSlapd(t *testing.T) string {
 			t.Fatal("slapd is missing; install it with: apt-get install -y --no-install-recommends slapd ldap-utils")
 		}
 	}
+	return bin
+}
+
+// startSlapd runs a real OpenLDAP in a temporary folder and gives its URL.
+func startSlapd(t *testing.T) string {
+	t.Helper()
+	return runSlapd(t, newSlapd(t))
+}
+
+// newSlapd makes a database with the seed and gives its configuration file.
+func newSlapd(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "slapd.conf")
 	must(t, os.Mkdir(filepath.Join(dir, "db"), 0o700))
 	must(t, os.WriteFile(conf, fmt.Appendf(nil, slapdConf, dir), 0o600))
 	must(t, os.WriteFile(filepath.Join(dir, "seed.ldif"), []byte(seed), 0o600))
-	load := exec.Command(bin, "-T", "add", "-q", "-f", conf, "-l", filepath.Join(dir, "seed.ldif"))
+	load := exec.Command(slapdPath(t), "-T", "add", "-q", "-f", conf, "-l", filepath.Join(dir, "seed.ldif"))
 	if out, err := load.CombinedOutput(); err != nil {
 		t.Fatalf("slapadd: %v\n%s", err, out)
 	}
+	return conf
+}
+
+// runSlapd serves a database until the test ends.
+func runSlapd(t *testing.T, conf string) string {
+	t.Helper()
 	url := "ldap://" + freePort(t)
-	cmd := exec.Command(bin, "-d", "0", "-f", conf, "-h", url+"/")
+	stop := serveSlapd(t, conf, url)
+	t.Cleanup(stop)
+	return url
+}
+
+// serveSlapd serves a database until stop is called.
+func serveSlapd(t *testing.T, conf, url string) (stop func()) {
+	t.Helper()
+	cmd := exec.Command(slapdPath(t), "-d", "0", "-f", conf, "-h", url+"/")
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
 	must(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
+	stop = sync.OnceFunc(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
 		_ = cmd.Wait()
 	})
 	for range 400 {
 		if c, err := ldap.DialURL(url); err == nil {
 			_ = c.Close()
-			return url
+			return stop
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+	stop()
 	t.Fatalf("slapd does not answer:\n%s", log.String())
-	return ""
+	return stop
 }
 
 func freePort(t *testing.T) string {

@@ -132,6 +132,15 @@ func (st *store) view(e *entry) view {
 	return v
 }
 
+// viewAt is view for an entry in its place.
+func (st *store) viewAt(n *node) view {
+	v := view{schema: st.schema, entry: n.entry, hasChildren: len(n.children) > 0}
+	if n.parent == nil {
+		v.context = st.context
+	}
+	return v
+}
+
 // follow registers f for all later changes. The lock is held for reading at
 // least, so that nothing is missed between a search and its persist stage.
 func (st *store) follow(f *feed) { st.feeds[f] = struct{}{} }

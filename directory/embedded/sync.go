@@ -169,14 +169,13 @@ func (st *store) deletePhase(r *refresh, matching []view, changed []string) {
 	}
 }
 
-// presentPhase sends what changed and names all else that there is.
+// presentPhase sends what changed and names all that there is.
 func (st *store) presentPhase(r *refresh, matching []view, since string) {
 	r.deletes = false
 	for _, v := range matching {
+		r.ids = append(r.ids, st.schema.uuid(v.entry))
 		if v.entry.first(st.schema.entryCSN) > since {
 			r.views = append(r.views, v)
-		} else {
-			r.ids = append(r.ids, st.schema.uuid(v.entry))
 		}
 	}
 }
@@ -216,7 +215,7 @@ func syncState(state int, id, cookie string) reply {
 	if cookie != "" {
 		v.AppendChild(octets(cookie))
 	}
-	return reply{oidSyncState, v}
+	return reply{oid: oidSyncState, value: v}
 }
 
 func syncDone(cookie string, deletes bool) reply {
@@ -227,7 +226,7 @@ func syncDone(cookie string, deletes bool) reply {
 	if deletes {
 		v.AppendChild(boolean(true))
 	}
-	return reply{oidSyncDone, v}
+	return reply{oid: oidSyncDone, value: v}
 }
 
 // refreshDone announces the end of the refresh stage of a persistent search.

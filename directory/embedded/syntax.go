@@ -90,15 +90,6 @@ func syntaxes() []*syntax {
 	}
 }
 
-func syntaxByOID(oid string) *syntax {
-	for _, s := range syntaxes() {
-		if s.oid == oid {
-			return s
-		}
-	}
-	return nil
-}
-
 // isDN tells whether values of the syntax are distinguished names.
 func (s *syntax) isDN() bool { return s.oid == syntaxPrefix+"12" }
 

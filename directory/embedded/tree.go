@@ -2,7 +2,7 @@ package embedded
 
 import (
 	"cmp"
-	"maps"
+	"iter"
 	"slices"
 )
 
@@ -18,6 +18,7 @@ type node struct {
 type tree struct {
 	suffix dname
 	nodes  map[string]*node // by DN key
+	order  []*node          // by creation, which is the order of answers
 	uuids  map[string]*node
 	lastID uint64
 	schema *schema
@@ -64,6 +65,7 @@ func (t *tree) insert(e *entry) {
 	}
 	t.nodes[e.dn.key] = n
 	t.uuids[t.schema.uuid(e)] = n
+	t.order = append(t.order, n)
 }
 
 // replace puts a changed version of an entry in its place.
@@ -77,6 +79,8 @@ func (t *tree) remove(e *entry) {
 	}
 	delete(t.nodes, e.dn.key)
 	delete(t.uuids, t.schema.uuid(e))
+	i, _ := slices.BinarySearchFunc(t.order, e.id, func(n *node, id uint64) int { return cmp.Compare(n.entry.id, id) })
+	t.order = slices.Delete(t.order, i, i+1)
 }
 
 // hasChildren tells whether something hangs below the entry.
@@ -121,43 +125,41 @@ const (
 	scopeChildren // draft-sermersheim-ldap-subordinate-scope
 )
 
-// walk lists the entries in scope in the order of their creation.
-func (t *tree) walk(base dname, sc scope) []*entry {
-	n := t.nodes[base.key]
-	if n == nil {
-		return nil
-	}
-	var list []*entry
-	switch sc {
-	case scopeBase:
-		list = append(list, n.entry)
-	case scopeOne:
-		for _, c := range n.children {
-			list = append(list, c.entry)
-		}
-	case scopeSub, scopeChildren:
-		if base.key == t.suffix.key {
-			list = make([]*entry, 0, len(t.nodes))
-			for m := range maps.Values(t.nodes) {
-				list = append(list, m.entry)
+// walk gives the entries in scope in the order of their creation. The tree must
+// not change meanwhile.
+func (t *tree) walk(base dname, sc scope) iter.Seq[*node] {
+	top := t.nodes[base.key]
+	return func(yield func(*node) bool) {
+		if top == nil || sc == scopeBase {
+			if top != nil {
+				yield(top)
 			}
-		} else {
-			list = below(n, list)
+			return
 		}
-		if sc == scopeChildren {
-			list = slices.DeleteFunc(list, func(e *entry) bool { return e.dn.key == base.key })
+		for _, n := range t.order {
+			if n.below(top, sc) && !yield(n) {
+				return
+			}
 		}
 	}
-	slices.SortFunc(list, func(a, b *entry) int { return cmp.Compare(a.id, b.id) })
-	return list
 }
 
-func below(n *node, list []*entry) []*entry {
-	list = append(list, n.entry)
-	for _, c := range n.children {
-		list = below(c, list)
+// below tells whether n is in scope of a search from top.
+func (n *node) below(top *node, sc scope) bool {
+	switch sc {
+	case scopeOne:
+		return n.parent == top
+	case scopeChildren:
+		if n == top {
+			return false
+		}
 	}
-	return list
+	for ; n != nil; n = n.parent {
+		if n == top {
+			return true
+		}
+	}
+	return false
 }
 
 // inScope tells whether d is within the search base and scope.

@@ -195,8 +195,9 @@ func (t *tx) touch(dir int, stable string) {
 	t.changed = append(t.changed, directory.ID{Directory: t.m.opts.Directories[dir].Name, Stable: stable})
 }
 
-// Batch is a set of changes of one directory, applied in one transaction:
-// first the upserts in their order, then the deletes.
+// Batch is a set of changes of one directory, applied in one transaction: first
+// the deletes, so that who takes over a DN or a name finds it free, then the
+// upserts in their order.
 type Batch struct {
 	Upserts []*directory.Entry
 	Deletes []string // stable ids; unknown ones are ignored
@@ -233,6 +234,14 @@ func (m *Mirror) Apply(ctx context.Context, dir string, b Batch) error {
 
 func (t *tx) apply(rank int, b Batch) error {
 	r := t.m.refreshes[rank]
+	for _, stable := range b.Deletes {
+		if err := t.remove(rank, stable); err != nil {
+			return err
+		}
+		if r != nil {
+			r.noteGone(stable)
+		}
+	}
 	for _, e := range b.Upserts {
 		id, err := t.upsert(rank, e)
 		if err != nil {
@@ -240,14 +249,6 @@ func (t *tx) apply(rank int, b Batch) error {
 		}
 		if r != nil {
 			r.note(id, e)
-		}
-	}
-	for _, stable := range b.Deletes {
-		if err := t.remove(rank, stable); err != nil {
-			return err
-		}
-		if r != nil {
-			r.noteGone(stable)
 		}
 	}
 	return nil

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+	"time"
+
+	_ "embed"
+
+	"github.com/spf13/cobra"
+
+	"portico/adapter"
+	"portico/directory/embedded"
+)
+
+func (p *program) demoCommand() *cobra.Command {
+	var listen string
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Serve an embedded directory with sample people; no other server is needed",
+		Long: "Demo starts a small LDAP server in this process, with some thirty invented people, writes a configuration for it into a\n" +
+			"temporary folder, serves it like \"portico serve\" does, and prints requests to paste. Everything is gone when it ends.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.demo(cmd.Context(), listen) },
+	}
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address of the service")
+	return cmd
+}
+
+func (p *program) demo(ctx context.Context, listen string) error {
+	folder, err := os.MkdirTemp("", "portico-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder) //nolint:errcheck // a temporary folder that stays behind does no harm
+	sample, accounts, err := embedded.Sample()
+	if err != nil {
+		return err
+	}
+	server, err := embedded.New(sample)
+	if err != nil {
+		return err
+	}
+	if err := server.LoadLDIF(embedded.SampleLDIF()); err != nil {
+		return err
+	}
+	if err := server.Start(); err != nil {
+		return err
+	}
+	defer server.Close() //nolint:errcheck // nothing is lost with it
+	path, err := writeDemoConfig(folder, listen, server.URL(), sample)
+	if err != nil {
+		return err
+	}
+	cfg, err := p.load(path)
+	if err != nil {
+		return err
+	}
+	return p.serve(ctx, cfg, func(a *app) error { return p.introduce(ctx, a, path, accounts) })
+}
+
+//go:embed demo.yaml
+var demoConfig string
+
+//go:embed demo.txt
+var demoText string
+
+// writeDemoConfig writes the configuration as an administrator would.
+func writeDemoConfig(folder, listen, url string, sample embedded.Config) (string, error) {
+	t, err := template.New("demo.yaml").Parse(demoConfig)
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	err = t.Execute(&text, map[string]any{"Folder": folder, "Listen": listen, "URL": url, "Sample": sample})
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(folder, "portico.yaml")
+	return path, os.WriteFile(path, []byte(text.String()), 0o600)
+}
+
+// introduce waits until the sample people are there, adds what LDAP cannot hold
+// and prints what to try.
+func (p *program) introduce(ctx context.Context, a *app, path string, accounts []embedded.Account) error {
+	if err := a.waitReady(ctx, 30*time.Second); err != nil {
+		return err
+	}
+	for name, overlay := range map[string]adapter.Overlay{"terminated": {Terminated: true}, "alert": {Alert: true}} {
+		if err := a.adapter.SetOverlay(ctx, adapter.ByUsername(name), overlay, "demo"); err != nil {
+			return err
+		}
+	}
+	_, key, err := a.adapter.CreateKey(ctx, adapter.KeyRequest{API: "action", Label: "demo"})
+	if err != nil {
+		return err
+	}
+	t, err := template.New("demo.txt").Parse(demoText)
+	if err != nil {
+		return err
+	}
+	return t.Execute(p.out, map[string]any{
+		"URL": "http://" + a.server.Addr().String(), "Key": key, "Config": path, "Accounts": worthShowing(accounts),
+	})
+}
+
+// worthShowing picks the first few people and everybody with a special account.
+func worthShowing(accounts []embedded.Account) []embedded.Account {
+	var shown []embedded.Account
+	for i, a := range accounts {
+		switch {
+		case a.Username == "alert" || a.Username == "terminated":
+			a.Status = a.Username + " (set in Portico)"
+		case i >= 3 && a.Status == "normal":
+			continue
+		}
+		shown = append(shown, a)
+	}
+	return shown
+}
