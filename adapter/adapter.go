@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"sync"
 	"time"
 
 	"portico/adapter/store"
@@ -71,6 +72,10 @@ type Config struct {
 	// SlowHashes is the number of slow hashes (PINs, app passwords taken over)
 	// that are computed at the same time. Default: half the processors, at least 1.
 	SlowHashes int
+	// Mail says how alert mails and others are sent; the zero value sends none.
+	Mail MailConfig
+	// MinPasswordLength is the least number of characters of a new password. Default 8.
+	MinPasswordLength int
 	// CacheSize bounds each of the caches, in entries. Default 20000.
 	CacheSize int
 }
@@ -79,17 +84,19 @@ type Config struct {
 type Deps struct {
 	Directory Directory
 	Store     *store.Store
+	Passwords Passwords // nil: no password can be changed
 	Log       *slog.Logger
 	Now       func() time.Time // default time.Now
 }
 
 // Adapter offers the verbs. All methods may be called concurrently.
 type Adapter struct {
-	cfg   Config
-	dir   Directory
-	store *store.Store
-	log   *slog.Logger
-	now   func() time.Time
+	cfg       Config
+	dir       Directory
+	store     *store.Store
+	passwords Passwords
+	log       *slog.Logger
+	now       func() time.Time
 
 	numbers *cache.Cache[directory.ID, int64]     // uid or gid; never changes
 	owners  *cache.Cache[numberKey, directory.ID] // the way back
@@ -98,6 +105,8 @@ type Adapter struct {
 	guesses *cache.Cache[int64, store.Failures]   // by uid
 	gate    *gate                                 // of this process
 	uses    *keyUses
+
+	mailQueued chan struct{} // wakes the outbox
 
 	personal
 }
@@ -113,7 +122,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		return nil, err
 	}
 	a := &Adapter{
-		cfg: cfg, dir: deps.Directory, store: deps.Store, log: deps.Log, now: deps.Now,
+		cfg: cfg, dir: deps.Directory, store: deps.Store, passwords: deps.Passwords, log: deps.Log, now: deps.Now,
 		numbers: cache.New[directory.ID, int64](2 * cfg.CacheSize),
 		owners:  cache.New[numberKey, directory.ID](2 * cfg.CacheSize),
 		locals:  cache.New[int64, store.Local](cfg.CacheSize),
@@ -121,6 +130,8 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		guesses: cache.New[int64, store.Failures](cfg.CacheSize),
 		gate:    gate,
 		uses:    newKeyUses(),
+
+		mailQueued: make(chan struct{}, 1),
 
 		personal: newPersonal(cfg),
 	}
@@ -131,6 +142,9 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 // Run does the adapter's work in the background until ctx ends: it writes down
 // when keys were last used, and clears away what the store needs no more.
 func (a *Adapter) Run(ctx context.Context) error {
+	var mail sync.WaitGroup
+	mail.Go(func() { a.runMail(ctx) })
+	defer mail.Wait()
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
@@ -158,6 +172,9 @@ func withDefaults(cfg Config) Config {
 	}
 	if cfg.FailureWindow <= 0 {
 		cfg.FailureWindow = 5 * time.Minute
+	}
+	if cfg.MinPasswordLength <= 0 {
+		cfg.MinPasswordLength = 8
 	}
 	if cfg.CacheSize <= 0 {
 		cfg.CacheSize = 20000

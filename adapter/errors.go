@@ -80,6 +80,15 @@ func KindOf(err error) ErrorKind {
 	return Internal
 }
 
+// FieldOf is the field that an error names, or "".
+func FieldOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Field
+	}
+	return ""
+}
+
 func notFound(field string) error { return &Error{Kind: NotFound, Field: field} }
 
 func invalid(field, format string, args ...any) error {

@@ -6,7 +6,33 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+
+	"portico/directory"
 )
+
+// The gates that are kept for each address and person.
+const (
+	gateLogin  = "login"
+	gateMobile = "mobile"
+)
+
+// MobileGate lets one guarded request of the mobile API pass for each address,
+// person and login interval. CheckPassword with FullSignIn and Mobile passes it
+// by itself. Error: Throttled.
+func (a *Adapter) MobileGate(username string, client Client) error {
+	return a.passGate(gateMobile, username, client)
+}
+
+// passGate is for the gates kept for each address and person.
+func (a *Adapter) passGate(name, username string, client Client) error {
+	if client.Exempt {
+		return nil
+	}
+	if wait := a.gate.pass(name, client.Address, directory.FoldName(username)); wait > 0 {
+		return &Error{Kind: Throttled, RetryAfter: wait}
+	}
+	return nil
+}
 
 // gate refuses what comes too soon after something that it let pass. Refused
 // requests do not extend the wait. It is one process's own, and bounded: an

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strconv"
 	"time"
+
+	"portico/adapter/store"
 )
 
 // guessKind is a secret short enough to be guessed. Each kind has counters of
@@ -70,12 +72,16 @@ func (a *Adapter) counted(ctx context.Context, limits []limit) (bool, error) {
 	if stopped, err := a.stopped(ctx, limits); stopped || err != nil || a.cfg.FailureLimit < 0 {
 		return !stopped, err
 	}
-	for _, l := range limits {
-		f, err := a.store.Fail(ctx, l.bucket, l.window)
-		if err != nil {
-			return false, fromStore(err, "user")
-		}
-		if f.Count > l.most {
+	windows := make([]store.Window, len(limits))
+	for i, l := range limits {
+		windows[i] = store.Window{Bucket: l.bucket, Length: l.window}
+	}
+	counts, err := a.store.FailAll(ctx, windows...)
+	if err != nil {
+		return false, fromStore(err, "user")
+	}
+	for i, l := range limits {
+		if counts[i].Count > l.most {
 			return false, nil
 		}
 	}
@@ -96,12 +102,11 @@ func (a *Adapter) uncount(ctx context.Context, limits []limit) error {
 	if a.cfg.FailureLimit < 0 {
 		return nil
 	}
-	for _, l := range limits {
-		if err := a.store.Clear(ctx, l.bucket); err != nil {
-			return fromStore(err, "user")
-		}
+	buckets := make([]string, len(limits))
+	for i, l := range limits {
+		buckets[i] = l.bucket
 	}
-	return nil
+	return fromStore(a.store.ClearAll(ctx, buckets...), "user")
 }
 
 // addressGroup is what counts as one address: one of IPv4, a /64 of IPv6.

@@ -74,8 +74,8 @@ func (a *Adapter) MobileCaller(ctx context.Context, in MobileSignIn) (*Person, e
 		return a.personOf(ctx, entry)
 	}
 	name := directory.FoldName(in.Username)
-	if wait := a.gate.pass("login", in.Client.Address, name); wait > 0 {
-		return nil, &Error{Kind: Throttled, RetryAfter: wait}
+	if err := a.passGate(gateMobile, name, in.Client); err != nil {
+		return nil, err
 	}
 	text := "user " + name + ", code " + maskMobileCode(readMobileCode(in.Code))
 	if err := a.logEvent(ctx, EventMobileBadKey, 0, in.Client, text); err != nil {

@@ -23,6 +23,9 @@ type PINResult struct {
 // for a while; the count is one for all processes. Errors: NotFound "user",
 // Ambiguous, Unavailable, Throttled when too many checks are waiting.
 func (a *Adapter) CheckPIN(ctx context.Context, key PersonKey, pin string, client Client) (PINResult, error) {
+	if err := a.slow.full(); err != nil {
+		return PINResult{}, err
+	}
 	entry, uid, err := a.known(ctx, key)
 	if err != nil {
 		return PINResult{}, err

@@ -256,3 +256,34 @@ func TestSlowHashQueue(t *testing.T) {
 	close(hold)
 	group.Wait()
 }
+
+// With the database gone nobody gets in by what it holds.
+func TestAbuse_B09_K03_WithoutTheStore(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	ann := ByUsername("ann")
+	must(t, h.SetPIN(ctx, ann, "4321", "", testClient()))
+	must(t, h.SetTOTP(ctx, ann, testSecret, "admin", testClient()))
+	must(t, h.GrantPermission(ctx, ann, "ADMIN", "admin", testClient()))
+	plain, err := h.AddAppPassword(ctx, ann, "mail", "", testClient())
+	must(t, err)
+	mobile, err := h.AddMobileCode(ctx, ann, "phone", "", testClient())
+	must(t, err)
+	must(t, h.store.Close())
+	for what, call := range map[string]func() (bool, error){
+		"PIN":        func() (bool, error) { r, err := h.CheckPIN(ctx, ann, "4321", testClient()); return r.Valid, err },
+		"verifytotp": func() (bool, error) { return h.VerifyTOTP(ctx, ann, h.code(t, testSecret, 0), testClient()) },
+		"browser":    func() (bool, error) { return h.CheckTOTP(ctx, ann, h.code(t, testSecret, 0), testClient()) },
+		"mobile":     func() (bool, error) { return h.MobileCodeValid(ctx, "ann", mobile) },
+		"code":       func() (bool, error) { p, err := h.CodeLogin(ctx, "123456", testClient()); return p != nil, err },
+		"app password": func() (bool, error) {
+			r, err := h.CheckPassword(ctx, SignIn{Username: "ann", Password: plain, Client: testClient()})
+			return r != nil && r.OK, err
+		},
+		"removal": func() (bool, error) { err := h.RemoveTOTP(ctx, ann, "", "admin", testClient()); return err == nil, err },
+	} {
+		if ok, err := call(); ok || err == nil {
+			t.Errorf("%s: %v, %v", what, ok, err)
+		}
+	}
+}

@@ -19,9 +19,9 @@ func (a *Adapter) CheckPassword(ctx context.Context, in SignIn) (*SignInResult, 
 	if err := checkInput(in); err != nil {
 		return nil, err
 	}
-	if in.FullSignIn || in.Surface == SurfaceMobile {
-		if wait := a.gate.pass("login", in.Client.Address, directory.FoldName(in.Username)); wait > 0 {
-			return nil, &Error{Kind: Throttled, RetryAfter: wait}
+	if in.FullSignIn {
+		if err := a.passGate(in.gateName(), in.Username, in.Client); err != nil {
+			return nil, err
 		}
 	}
 	entry, err := a.entry(ctx, ByUsername(in.Username))
@@ -146,10 +146,10 @@ func (a *Adapter) statusAfter(ctx context.Context, uid int64, entry *directory.E
 // admits tells whether somebody with a right directory password may come in.
 func (in SignIn) admits(status Status, person *Person) bool {
 	switch {
-	case in.Surface == SurfaceMobile:
-		return status == StatusNormal
 	case in.AppPasswordOnly && person.HasTOTP:
 		return false
+	case in.Surface == SurfaceMobile:
+		return status == StatusNormal
 	default:
 		return status.MaySignIn()
 	}
@@ -179,6 +179,13 @@ func (in SignIn) failureEvent() EventType {
 	default:
 		return EventAPIAuthFailed
 	}
+}
+
+func (in SignIn) gateName() string {
+	if in.Surface == SurfaceMobile {
+		return gateMobile
+	}
+	return gateLogin
 }
 
 // logText is the text of the security log: user name, masked key and reason.

@@ -15,7 +15,11 @@ import (
 
 const (
 	slowWaiting = 16              // calls that may wait for a slow hash
-	slowWait    = 2 * time.Second // and for how long
+	slowWait    = 3 * time.Second // and for how long
+	// slowRest is the rest after a slow hash while others wait, in times of what
+	// the hash took: a flood gets a third of a processor.
+	slowRest    = 2
+	maxSlowRest = time.Second
 )
 
 // slowHash lets few slow hashes run at the same time, and takes a rest between
@@ -30,6 +34,15 @@ func newSlowHash(parallel int) *slowHash {
 		slots: make(chan struct{}, parallel),
 		queue: make(chan struct{}, parallel+slowWaiting),
 	}
+}
+
+// full is Throttled when too many wait: whoever asks first refuses a flood
+// before it costs anything.
+func (h *slowHash) full() error {
+	if len(h.queue) < cap(h.queue) {
+		return nil
+	}
+	return &Error{Kind: Throttled, RetryAfter: slowWait}
 }
 
 // do runs work when it is its turn. Throttled when too many wait, or for too long.
@@ -55,7 +68,7 @@ func (h *slowHash) do(ctx context.Context, work func() error) error {
 			<-h.slots
 			return
 		}
-		time.AfterFunc(time.Since(begun), func() { <-h.slots })
+		time.AfterFunc(min(slowRest*time.Since(begun), maxSlowRest), func() { <-h.slots })
 	}()
 	return work()
 }
@@ -97,7 +110,7 @@ func matchesSlowly(secret []byte, phc string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	got := argon2.IDKey(secret, salt, c.passes, c.memory, c.lanes, uint32(len(sum))) //nolint:gosec // at most 64
+	got := argon2.IDKey(secret, salt, c.passes, c.memory, c.lanes, uint32(len(sum)))
 	return subtle.ConstantTimeCompare(got, sum) == 1, nil
 }
 

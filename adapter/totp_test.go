@@ -183,7 +183,7 @@ func TestAbuse_C05_B08_B11_GuessedCodes(t *testing.T) {
 		}
 	}
 	for _, a := range h.both() {
-		for step := int64(0); step < 2; step++ {
+		for step := range int64(2) {
 			if ok, err := a.CheckTOTP(ctx, ann, h.code(t, testSecret, step), testClient()); err != nil || ok {
 				t.Errorf("browser, the right code after ten wrong ones: %v, %v", ok, err)
 			}

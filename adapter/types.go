@@ -97,6 +97,8 @@ type Caller struct {
 type Client struct {
 	Address   string // without port; the real client behind trusted proxies
 	RequestID string
+	// Exempt lets the login interval pass: the configuration exempts this caller.
+	Exempt bool
 }
 
 // Surface says where somebody types a password. It decides the log types, and
@@ -109,7 +111,7 @@ const (
 	// that server checks the second factor itself.
 	SurfaceAPI Surface = iota
 	// SurfaceMobile: the mobile API. The status must be exactly normal; the sync
-	// code is the second factor. Gated like a full sign-in.
+	// code is the second factor. With FullSignIn it is gated as such.
 	SurfaceMobile
 	// SurfacePortal: the sign-in page. People with TOTP get NeedsCode instead of OK.
 	SurfacePortal
@@ -126,8 +128,8 @@ type SignIn struct {
 	// caller cannot ask for a second factor.
 	AppPasswordOnly bool
 	// FullSignIn marks the check as a whole sign-in ("login") rather than a
-	// check of credentials ("auth"): other log types, and people with an alert
-	// flag cause an alert mail.
+	// check of credentials ("auth"): other log types, least time between two of
+	// them, and an alert mail is owed for people with an alert flag.
 	FullSignIn bool
 }
 
@@ -184,4 +186,5 @@ const (
 	EventMobileBadKey      EventType = 21
 	EventKeyCreated        EventType = 30 // ours from here on
 	EventKeyRevoked        EventType = 31
+	EventLogRead           EventType = 32
 )

@@ -72,8 +72,10 @@ type ActionAPI struct {
 	Mobile     bool   `yaml:"mobile"`
 	Apps       Apps   `yaml:"apps"` // for listapps, order kept
 	AdminEmail string `yaml:"admin_email"`
-	Language   string `yaml:"language"` // of texts, such as "en"
-	Timezone   string `yaml:"timezone"` // IANA name
+	Language   string `yaml:"language"`   // of texts, such as "en"
+	TextsFile  string `yaml:"texts_file"` // JSON object, text id to text; "": none
+	Title      string `yaml:"title"`      // of this service, in authenticator apps and mails
+	Timezone   string `yaml:"timezone"`   // IANA name
 
 	// LoginInterval is the least time between two guarded requests (login,
 	// alertemail, bad keys) of one client; 0 switches the limit off.
@@ -124,6 +126,7 @@ type SCIMAPI struct {
 type Mail struct {
 	SMTPURL     Secret `yaml:"smtp_url"`
 	SMTPURLFile string `yaml:"smtp_url_file"`
+	CAFile      string `yaml:"ca_file"` // "" : the system's authorities
 	From        string `yaml:"from"`
 }
 

@@ -14,6 +14,7 @@ func Default() *Config {
 				Enabled:       true,
 				Mobile:        true,
 				Language:      "en",
+				Title:         "Portico",
 				Timezone:      "UTC",
 				LoginInterval: 2 * time.Second,
 			},

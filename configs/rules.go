@@ -29,7 +29,7 @@ func oneOf(key, value string, words ...string) check {
 }
 
 // between demands a number in a range, both ends included.
-func between(key string, n, low, high int) check {
+func between(key string, n, low, high int) check { //nolint:unparam // reads better with both ends
 	return check{n < low || n > high, key, fmt.Sprintf("%d is not from %d to %d", n, low, high)}
 }
 

@@ -90,7 +90,7 @@ func TestTheSampleIsTidy(t *testing.T) {
 
 func TestTheFixedKeysStayAsTheyWereAnnounced(t *testing.T) {
 	keys := allKeys(reflect.TypeFor[Config](), "")
-	for _, want := range strings.Fields(`listen base_url tls.cert_file tls.key_file trusted_proxies data_dir store.url
+	for want := range strings.FieldsSeq(`listen base_url tls.cert_file tls.key_file trusted_proxies data_dir store.url
 		directories[].name directories[].preset directories[].urls directories[].start_tls directories[].tls.ca_file
 		directories[].tls.server_name directories[].tls.insecure_skip_verify directories[].bind_dn directories[].bind_password
 		directories[].bind_password_file directories[].base_dn directories[].suffix directories[].users.base_dn

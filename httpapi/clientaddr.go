@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -74,8 +75,8 @@ func (p *proxies) client(peer netip.Addr, h http.Header) netip.Addr {
 // at the first untrusted address, and before anything that is not an address.
 func (p *proxies) walk(peer netip.Addr, lines []string, hop func(string) (netip.Addr, bool)) netip.Addr {
 	last := peer
-	for i := len(lines) - 1; i >= 0; i-- {
-		rest := lines[i]
+	for _, v := range slices.Backward(lines) {
+		rest := v
 		for rest != "" {
 			var element string
 			if cut := strings.LastIndexByte(rest, ','); cut >= 0 {

@@ -82,7 +82,7 @@ func (s *Server) Run(ctx context.Context) error {
 	go func() { failed <- s.serve(public) }()
 	if private != nil {
 		go func() { failed <- private.Serve(s.metricsL) }()
-		defer private.Close() //nolint:errcheck // nothing is left to do about it
+		defer private.Close()
 	}
 	s.log.Info("listening", "address", s.gate.Addr().String(), "tls", s.cert != nil)
 	select {

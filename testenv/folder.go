@@ -49,7 +49,7 @@ func (f *folder) file(name string) string { return filepath.Join(f.path, name) }
 
 // write makes a file in the folder that only this user can read.
 func (f *folder) write(name, text string) error {
-	if err := os.WriteFile(f.file(name), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(f.file(name), []byte(text), 0o600); err != nil { //nolint:gosec // in a temporary folder of our own
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil

@@ -12,6 +12,7 @@ set -euo pipefail
 packages=(
 	slapd ldap-utils # OpenLDAP: server and command-line tools
 	postgresql       # PostgreSQL: server
+	chromium         # the pages are looked at in a real browser
 	gcc libc6-dev    # the race detector of Go needs cgo
 	ca-certificates  # the Go module proxy is spoken to over TLS
 )
@@ -28,7 +29,7 @@ installed() {
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 	echo "install.sh: this is not a Debian or Ubuntu machine. Install what provides these programs and files yourself:" >&2
-	echo "  slapd and slapadd with the modules syncprov, memberof, refint, ppolicy and sssvlv; postgres and initdb; gcc" >&2
+	echo "  slapd and slapadd with the modules syncprov, memberof, refint, ppolicy and sssvlv; postgres and initdb; chromium; gcc" >&2
 	exit 1
 fi
 

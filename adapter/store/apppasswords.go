@@ -25,7 +25,7 @@ type Secret struct {
 	LastUsed    time.Time // zero: never; exact to a minute
 }
 
-const secretColumns = "id, uid, description, created_at, used_at"
+const secretColumns = "id, uid, description, created_at, used_at" //nolint:gosec // names of columns
 
 func scanSecret(rows *sql.Rows, list *[]Secret) error {
 	var p Secret

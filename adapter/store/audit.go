@@ -148,7 +148,7 @@ func (a *auditor) prepare(ctx context.Context, s *Store) error {
 		return err
 	}
 	for n := 1; n <= maxInsertRows; n *= 2 {
-		if a.insert[n], err = prepare(auditInsert + rowMarks(n, auditColumns)); err != nil {
+		if a.insert[n], err = prepare(auditInsert + rowMarks(n, auditColumns)); err != nil { //nolint:sqlclosecheck // kept prepared, closed with the store
 			return err
 		}
 	}
@@ -263,7 +263,7 @@ func (a *auditor) write(ctx context.Context, t *tx, records []Record) (Anchor, e
 // extend chains the records to the head, which it locks, and gives the new head.
 // A chain is used by one goroutine at a time.
 func (a *auditor) extend(ctx context.Context, t *tx, c *chain, records []Record) (Anchor, error) {
-	head, err := c.readEnd(chainHead, t.sql.StmtContext(ctx, a.headGet).QueryRowContext(ctx, chainHead).Scan)
+	head, err := c.readEnd(chainHead, t.sql.StmtContext(ctx, a.headGet).QueryRowContext(ctx, chainHead).Scan) //nolint:sqlclosecheck // kept prepared, closed with the store
 	if err != nil {
 		return Anchor{}, err
 	}
@@ -284,12 +284,12 @@ func (a *auditor) extend(ctx context.Context, t *tx, c *chain, records []Record)
 			size /= 2
 			continue
 		}
-		if _, err := t.sql.StmtContext(ctx, a.insert[size]).ExecContext(ctx, args[:size*auditColumns]...); err != nil {
+		if _, err := t.sql.StmtContext(ctx, a.insert[size]).ExecContext(ctx, args[:size*auditColumns]...); err != nil { //nolint:sqlclosecheck // kept prepared, closed with the store
 			return Anchor{}, err
 		}
 		args = args[size*auditColumns:]
 	}
-	_, err = t.sql.StmtContext(ctx, a.headSet).ExecContext(ctx, head.Seq, head.Hash, c.seal(chainHead, head), chainHead)
+	_, err = t.sql.StmtContext(ctx, a.headSet).ExecContext(ctx, head.Seq, head.Hash, c.seal(chainHead, head), chainHead) //nolint:sqlclosecheck // kept prepared, closed with the store
 	if err != nil {
 		return Anchor{}, err
 	}

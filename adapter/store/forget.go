@@ -20,7 +20,7 @@ func personTables() []struct{ table, column string } {
 
 // ForgetPerson deletes what is stored of a person, in one transaction: PIN, TOTP
 // secret, app passwords, mobile and other codes, permissions, local relations
-// and notifications; API keys that stand for the person are revoked. The numeric
+// and notifications; sessions end, and API keys that stand for the person are revoked. The numeric
 // id and the status overlay stay: somebody terminated who comes back is still
 // terminated. Twice is no error. ErrNotFound when no person has that id.
 func (s *Store) ForgetPerson(ctx context.Context, uid int64, note ...Record) error {
@@ -33,6 +33,9 @@ func (s *Store) ForgetPerson(ctx context.Context, uid int64, note ...Record) err
 		_, err := t.exec(ctx, `UPDATE locals SET pin_hash = NULL, totp_secret = NULL, totp_step = 0,
 			totp_pending = NULL, totp_pending_until = 0 WHERE uid = ?`, uid)
 		if err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, endSessions+"uid = ?", true, []byte{}, false, uid); err != nil {
 			return err
 		}
 		for _, table := range []string{TablePermissions, TableNotifications} {

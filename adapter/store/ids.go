@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 )
@@ -245,9 +246,7 @@ func (t *tx) giveUIDs(ctx context.Context, kind Kind, q idQueries, missing []Sub
 		}
 	}
 	// Only here: a repeated attempt must find have as the database is.
-	for key, k := range given {
-		have[key] = k
-	}
+	maps.Copy(have, given)
 	return nil
 }
 

@@ -55,7 +55,7 @@ func freshPostgres(t testing.TB) string {
 func startPostgres() error {
 	bins, err := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if err != nil || len(bins) == 0 {
-		return fmt.Errorf("no binaries in /usr/lib/postgresql: %v", err)
+		return fmt.Errorf("no binaries in /usr/lib/postgresql: %w", err)
 	}
 	bin := bins[len(bins)-1]
 	if postgres.dir, err = os.MkdirTemp("", "portico-pg"); err != nil {
@@ -78,7 +78,7 @@ func startPostgres() error {
 	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "portico", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
 	initdb.Dir, initdb.SysProcAttr = postgres.dir, attr
 	if out, err := initdb.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %v: %s", err, out)
+		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
 	port, err := freePort()
 	if err != nil {

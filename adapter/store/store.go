@@ -130,7 +130,7 @@ func open(ctx context.Context, rawURL string, opts Options, migrations fs.FS) (*
 		err = s.begin(ctx)
 	}
 	if err != nil {
-		s.closePools()
+		_ = s.closePools()
 		return nil, s.fail(ctx, "open", err)
 	}
 	return s, nil
@@ -299,6 +299,12 @@ func (s *Store) Maintain(ctx context.Context) error {
 		return err
 	}
 	if err := s.purgeCodes(ctx); err != nil {
+		return err
+	}
+	if err := s.purgeMail(ctx); err != nil {
+		return err
+	}
+	if err := s.purgeSessions(ctx); err != nil {
 		return err
 	}
 	return s.purgeChanges(ctx)

@@ -50,27 +50,11 @@ const failQuery = `INSERT INTO throttle (bucket, failures, first_at, last_at, ex
 // window, at most 31 days. The bucket's name is stored as a keyed hash. An error
 // (ErrUnavailable, ErrInvalid) means that nothing was counted: refuse.
 func (s *Store) Fail(ctx context.Context, bucket string, window time.Duration) (Failures, error) {
-	if err := checkWindow(window); err != nil {
-		return Failures{}, s.fail(ctx, "count failure", err)
-	}
-	now := s.clock()
-	at := micros(now)
-	var f Failures
-	err := s.write(ctx, "count failure", func(ctx context.Context, t *tx) error {
-		if err := f.scan(t.row(ctx, failQuery, s.bucket(bucketFailures, bucket), at, at, micros(now.Add(window))).Scan); err != nil {
-			return err
-		}
-		return t.changed(ctx, TableFailures, 0)
-	})
+	counts, err := s.failAll(ctx, []Window{{Bucket: bucket, Length: window}}, true)
 	if err != nil {
 		return Failures{}, err
 	}
-	if s.fails.Add(1) == int64(s.maxRows/4)+1 {
-		if err := s.Maintain(ctx); err != nil {
-			s.log.Warn("failure counters could not be tidied", "error", err)
-		}
-	}
-	return f, nil
+	return counts[0], nil
 }
 
 func (f *Failures) scan(scan func(...any) error) error {
@@ -95,12 +79,7 @@ func (s *Store) Failures(ctx context.Context, bucket string) (Failures, error) {
 
 // Clear empties a bucket: a success, or an administrator.
 func (s *Store) Clear(ctx context.Context, bucket string) error {
-	return s.write(ctx, "clear failures", func(ctx context.Context, t *tx) error {
-		if _, err := t.exec(ctx, "DELETE FROM throttle WHERE bucket = ?", s.bucket(bucketFailures, bucket)); err != nil {
-			return err
-		}
-		return t.changed(ctx, TableFailures, 0)
-	})
+	return s.clearAll(ctx, []string{bucket}, true)
 }
 
 const gateQuery = `INSERT INTO throttle (bucket, failures, first_at, last_at, expires_at) VALUES (?, 0, ?, ?, ?)

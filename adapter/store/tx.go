@@ -123,7 +123,7 @@ func (s *Store) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 		return nil, err
 	}
 	if known, taken := s.stmts.LoadOrStore(query, made); taken {
-		_ = made.Close() // somebody else was faster; nothing depends on this one
+		_ = made.Close() // somebody else was faster; nothing depends on this one //nolint:sqlclosecheck // not to the end of the function
 		return known.(*sql.Stmt), nil
 	}
 	return made, nil
@@ -141,7 +141,7 @@ func (s *Store) oneFunc(outer context.Context, what, query string, args []any, r
 	}
 	ctx, cancel := s.bound(outer)
 	defer cancel()
-	stmt, err := s.stmt(ctx, query)
+	stmt, err := s.stmt(ctx, query) //nolint:sqlclosecheck // kept prepared, closed with the store
 	if err == nil {
 		err = read(stmt.QueryRowContext(ctx, args...).Scan)
 	}

@@ -31,10 +31,19 @@ func TestAbuse_A06_A07_F18_F19_TextsAreTexts(t *testing.T) {
 	s.waitReady()
 	for _, text := range hostileTexts() {
 		for _, c := range [][]string{
-			{"usersearch", "search"}, {"groupsearch", "search"}, {"userinfo", "username"}, {"userexists", "username"},
-			{"acctstatus", "username"}, {"getgroupsbyuser", "username"}, {"getmanaged", "username"}, {"getmanagers", "username"},
-			{"userinfo", "uid"}, {"getusersbygroup", "gid"},
-			{"auth", "username", "password", "x"}, {"ismanagerof", "manager", "employee", "jdoe"}, {"ismanagerof", "employee", "manager", "jdoe"},
+			{"usersearch", "search"},
+			{"groupsearch", "search"},
+			{"userinfo", "username"},
+			{"userexists", "username"},
+			{"acctstatus", "username"},
+			{"getgroupsbyuser", "username"},
+			{"getmanaged", "username"},
+			{"getmanagers", "username"},
+			{"userinfo", "uid"},
+			{"getusersbygroup", "gid"},
+			{"auth", "username", "password", "x"},
+			{"ismanagerof", "manager", "employee", "jdoe"},
+			{"ismanagerof", "employee", "manager", "jdoe"},
 		} {
 			fields := append([]string{c[1], text}, c[2:]...)
 			status, answer := s.call(c[0], fields...)

@@ -79,7 +79,7 @@ func TestAbuse_A04_ServerThatAcceptsEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // over
+	defer conn.Close()
 	if err := conn.UnauthenticatedBind("uid=jdoe,ou=people,dc=example,dc=com"); err != nil {
 		t.Fatalf("the server does not do what this test is about: %v", err)
 	}

@@ -9,11 +9,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"portico/adapter"
+	"portico/adapter/smtp"
 	"portico/adapter/store"
 	"portico/configs"
 	"portico/directory/mapping"
@@ -21,6 +23,8 @@ import (
 	"portico/directory/population"
 	"portico/httpapi"
 	"portico/httpapi/action"
+	"portico/httpapi/console"
+	"portico/internal/texts"
 )
 
 // app is the running service: everything that "serve" and "demo" start.
@@ -112,28 +116,61 @@ func (a *app) joinPopulation() error {
 	if err != nil {
 		return err
 	}
-	a.adapter, err = adapter.New(adapterConfig(a.cfg), adapter.Deps{Directory: a.people, Store: a.store, Log: a.log})
+	settings, err := adapterConfig(a.cfg)
+	if err != nil {
+		return err
+	}
+	a.adapter, err = adapter.New(settings, adapter.Deps{Directory: a.people, Passwords: a.people, Store: a.store, Log: a.log})
 	return err
 }
 
-func adapterConfig(cfg *configs.Config) adapter.Config {
-	interval := cfg.APIs.Action.LoginInterval
-	if interval == 0 {
-		interval = -1 // 0 switches it off in the configuration, and is the default in the adapter
+func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
+	c := adapter.Config{LoginInterval: cfg.APIs.Action.LoginInterval, Issuer: cfg.APIs.Action.Title}
+	if c.LoginInterval == 0 {
+		c.LoginInterval = -1 // 0 switches it off in the configuration, and is the default in the adapter
 	}
-	return adapter.Config{LoginInterval: interval}
+	var err error
+	if c.Timezone, err = time.LoadLocation(cfg.APIs.Action.Timezone); err != nil {
+		return c, fmt.Errorf("apis.action.timezone: %w", err)
+	}
+	c.Mail = adapter.MailConfig{From: cfg.Mail.From, AdminEmail: cfg.APIs.Action.AdminEmail, Location: c.Timezone}
+	if c.Mail.Texts, err = texts.Load(cfg.APIs.Action.Language, cfg.APIs.Action.TextsFile); err != nil {
+		return c, err
+	}
+	if !cfg.Mail.SMTPURL.IsZero() {
+		c.Mail.Mailer, err = smtp.New(smtp.Config{URL: cfg.Mail.SMTPURL.Reveal(), From: cfg.Mail.From, CAFile: cfg.Mail.CAFile})
+	}
+	return c, err
+}
+
+// actionConfig is what the action API takes from the configuration.
+func (a *app) actionConfig() action.Config {
+	c := a.cfg.APIs.Action
+	cfg := action.Config{
+		Prefix: c.Prefix, BaseURL: a.cfg.BaseURL, Language: c.Language, TextsFile: c.TextsFile,
+		MaxBody: int64(a.cfg.Limits.Body), Mobile: c.Mobile, SiteTitle: c.Title, ExemptKeys: c.ExemptKeys,
+	}
+	for _, entry := range c.Apps {
+		cfg.Apps = append(cfg.Apps, action.App{Name: entry.Name, JSON: entry.JSON})
+	}
+	cfg.Alerts = a.adapter
+	return cfg
 }
 
 func (a *app) newServer() (*httpapi.Server, error) {
 	var dialects []httpapi.Dialect
-	if c := a.cfg.APIs.Action; c.Enabled {
-		api, err := action.New(action.Config{
-			Prefix: c.Prefix, Language: c.Language, MaxBody: int64(a.cfg.Limits.Body),
-		}, a.adapter, a.log)
+	if a.cfg.APIs.Action.Enabled {
+		pages, err := a.newPages()
 		if err != nil {
 			return nil, err
 		}
-		dialects = append(dialects, api)
+		settings := a.actionConfig()
+		settings.Sessions = pages
+		api, err := action.New(settings, a.adapter, a.log)
+		if err != nil {
+			return nil, err
+		}
+		dialects = append(dialects, api, pages)
 	}
 	l := a.cfg.Limits
 	return httpapi.New(httpapi.Config{
@@ -144,6 +181,26 @@ func (a *app) newServer() (*httpapi.Server, error) {
 		IdleTimeout: l.IdleTimeout, ShutdownTimeout: l.ShutdownTimeout,
 		MetricsListen: a.cfg.Metrics.Listen,
 	}, httpapi.Deps{Log: a.log, Now: time.Now, Rand: rand.Reader, Readiness: a.readiness, Dialects: dialects})
+}
+
+// newPages makes the pages for people, beside the action API.
+func (a *app) newPages() (*console.Console, error) {
+	c := a.cfg.APIs.Action
+	zone, err := time.LoadLocation(c.Timezone)
+	if err != nil {
+		return nil, fmt.Errorf("apis.action.timezone: %w", err)
+	}
+	var apps []console.App
+	for _, app := range c.Apps {
+		apps = append(apps, console.App{Title: app.Title, URL: app.URL})
+	}
+	words, err := texts.Load(c.Language, c.TextsFile)
+	if err != nil {
+		return nil, err
+	}
+	return console.New(console.Config{
+		Title: c.Title, Prefix: c.Prefix, BaseURL: a.cfg.ExternalURL(), Language: c.Language, Timezone: zone, Apps: apps, Mobile: c.Mobile,
+	}, console.Deps{Adapter: a.adapter, Alerts: a.adapter, Texts: words, Log: a.log})
 }
 
 // readiness says for /readyz what works and what does not. A directory that is
@@ -211,8 +268,8 @@ func (a *app) Run(ctx context.Context) error {
 
 // Close gives everything back. Safe after a failed newApp, and more than once.
 func (a *app) Close() {
-	for i := len(a.close) - 1; i >= 0; i-- {
-		if err := a.close[i](); err != nil {
+	for _, v := range slices.Backward(a.close) {
+		if err := v(); err != nil {
 			a.log.Warn("closing", "error", err)
 		}
 	}

@@ -25,7 +25,7 @@ func startSample(b testing.TB, people int, options ...testenv.LDAPOption) (*test
 	b.Helper()
 	d := sample.New(sample.Options{People: people, BaseDN: "dc=example,dc=com"})
 	ldif := d.LDIF()
-	defer ldif.Close() //nolint:errcheck // only read
+	defer ldif.Close()
 	return testenv.OpenLDAP(b, append(options, testenv.WithLDIF(ldif))...), d
 }
 
@@ -63,7 +63,7 @@ func fetch(c *http.Client, target string, form url.Values) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if resp.StatusCode != http.StatusOK {
 		return "", fmt.Errorf("%d %s", resp.StatusCode, body)

@@ -143,7 +143,7 @@ func schemaNames(descriptions []string) map[string]bool {
 		} else if i := strings.Index(rest[min(1, len(rest)):], "'"); i >= 0 {
 			rest = rest[:i+2]
 		}
-		for _, name := range strings.Fields(rest) {
+		for name := range strings.FieldsSeq(rest) {
 			names[strings.ToLower(strings.Trim(name, "'"))] = true
 		}
 	}

@@ -151,7 +151,7 @@ func get(t testing.TB, target string) (int, string) {
 
 // readAll gives the body, or why it could not be read.
 func readAll(resp *http.Response) string {
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return err.Error()
@@ -173,10 +173,13 @@ func writeConfig(t testing.TB, ldap *testenv.LDAPServer, s setup) string {
 }
 
 // command runs the program in this process and gives exit code and both outputs.
+// A service that should not have started is ended after a while.
 func command(t testing.TB, args ...string) (code int, out, errOut string) {
 	t.Helper()
-	var o, e bytes.Buffer
-	code = run(context.Background(), args, nil, &o, &e)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var o, e logBuffer
+	code = run(ctx, args, nil, &o, &e)
 	return code, o.String(), e.String()
 }
 

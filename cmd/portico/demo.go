@@ -35,7 +35,7 @@ func (p *program) demo(ctx context.Context, listen string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder) //nolint:errcheck // a temporary folder that stays behind does no harm
+	defer os.RemoveAll(folder)
 	sample, accounts, err := embedded.Sample()
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (p *program) demo(ctx context.Context, listen string) error {
 	if err := server.Start(); err != nil {
 		return err
 	}
-	defer server.Close() //nolint:errcheck // nothing is lost with it
+	defer server.Close()
 	path, err := writeDemoConfig(folder, listen, server.URL(), sample)
 	if err != nil {
 		return err

@@ -74,7 +74,7 @@ func readValue(path string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		defer f.Close() //nolint:errcheck // only read
+		defer f.Close()
 		in = f
 	}
 	b, err := io.ReadAll(io.LimitReader(in, 4096))

@@ -164,7 +164,7 @@ func postForm(base string, form url.Values) (id, body string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	return resp.Header.Get("X-Request-Id"), string(b), err
 }
@@ -200,7 +200,7 @@ func withStore(t testing.TB, path string, f func(context.Context, *store.Store))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close() //nolint:errcheck // only read
+	defer s.Close()
 	f(t.Context(), s)
 }
 

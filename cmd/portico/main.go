@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -78,6 +79,9 @@ func (p *program) rootCommand() *cobra.Command {
 		p.checkCommand(),
 		p.explainCommand(),
 		p.keyCommand(),
+		p.userCommand(),
+		p.auditCommand(),
+		p.mailCommand(),
 		p.sampleCommand(),
 	)
 	return root
@@ -89,11 +93,12 @@ func version() string {
 	if !ok {
 		return "unknown"
 	}
-	v := info.Main.Version
+	var v strings.Builder
+	v.WriteString(info.Main.Version)
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			v += " " + s.Value[:12]
+			v.WriteString(" " + s.Value[:12])
 		}
 	}
-	return v
+	return v.String()
 }

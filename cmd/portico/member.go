@@ -79,7 +79,7 @@ func (m *member) follow(into *mirror.Mirror, log *slog.Logger) (err error) {
 	m.feed, err = feed.New(feed.Config{
 		Directory: m.cfg.Name, Mode: feed.Mode(m.cfg.Sync.Mode), Interval: m.cfg.Sync.Interval,
 		Servers: m.cfg.URLs, BindDN: m.cfg.BindDN, MaxWait: 10 * time.Second,
-	}, m.client, m.mapper, population.Keeper(into), log, time.Now)
+	}, m.client, m.mapper, feed.OnMirror(into), log, time.Now)
 	if err != nil {
 		return fmt.Errorf("directory %s: %w", m.cfg.Name, err)
 	}
@@ -91,7 +91,7 @@ func (m *member) joined() population.Member {
 	return population.Member{
 		Name: m.cfg.Name, NobodyDN: client.DummyDN(m.mapper.UserBaseDN()),
 		StatusRules: m.preset.StatusRules, Policy: m.cfg.PasswordPolicy, Nested: m.cfg.Groups.Nested,
-		LDAP: m.client, Mapper: m.mapper, Feed: live{m.feed},
+		LDAP: m.client, Mapper: m.mapper, Feed: live{m.feed}, Passwords: m.client,
 	}
 }
 

@@ -60,7 +60,7 @@ func TestAbuse_J09_SecondSignalEnds(t *testing.T) {
 	c.waitReady()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(c.url, "http://"))
 	must(t, err)
-	defer conn.Close() //nolint:errcheck // over
+	defer conn.Close()
 	// A request that never ends by itself: half a body.
 	_, err = fmt.Fprint(conn, "POST /api.php HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nkey=")
 	must(t, err)

@@ -25,7 +25,7 @@ func (p *program) withConfig(ctx context.Context, cfg *configs.Config, f func(co
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder) //nolint:errcheck // a temporary folder that stays behind does no harm
+	defer os.RemoveAll(folder)
 	log := slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: slog.LevelError}))
 	t, err := newApp(ctx, cfg, log, folder)
 	if err != nil {

@@ -32,7 +32,7 @@ func (s *schema) describe(text string) (attrDesc, bool) {
 	if !tagged {
 		return d, true
 	}
-	for _, o := range strings.Split(strings.ToLower(rest), ";") {
+	for o := range strings.SplitSeq(strings.ToLower(rest), ";") {
 		known := o == "binary" && t.syntax.binary || strings.HasPrefix(o, "lang-") && len(o) > len("lang-")
 		if !known || !keychars(o) {
 			return attrDesc{}, false

@@ -48,7 +48,7 @@ func bindText(c *ldap.Conn, dn, password string, asked bool) string {
 
 // stepBind binds and then becomes the service again.
 func stepBind(dn, password string) step {
-	return step{"bind " + dn + " " + password, func(c *ldap.Conn) string {
+	return step{name: "bind " + dn + " " + password, do: func(c *ldap.Conn) string {
 		defer func() { _ = c.Bind(testService, testSecret) }()
 		return bindText(c, dn, password, false) + " | " + bindText(c, dn, password, true)
 	}}
@@ -56,7 +56,7 @@ func stepBind(dn, password string) step {
 
 // as does something while bound as somebody else.
 func as(name, dn, password string, do func(c *ldap.Conn) string) step {
-	return step{"as " + dn + ": " + name, func(c *ldap.Conn) string {
+	return step{name: "as " + dn + ": " + name, do: func(c *ldap.Conn) string {
 		defer func() { _ = c.Bind(testService, testSecret) }()
 		r := ldap.NewSimpleBindRequest(dn, password, nil)
 		r.AllowEmptyPassword = true
@@ -82,11 +82,11 @@ func policySteps(settings ...string) []step {
 }
 
 func pause(d time.Duration) step {
-	return step{"pause", func(*ldap.Conn) string { time.Sleep(d); return "" }}
+	return step{name: "pause", do: func(*ldap.Conn) string { time.Sleep(d); return "" }}
 }
 
 func stepPassword(id, old, fresh string) step {
-	return step{"password of " + id + " from " + old + " to " + fresh, func(c *ldap.Conn) string {
+	return step{name: "password of " + id + " from " + old + " to " + fresh, do: func(c *ldap.Conn) string {
 		return passwordText(c, id, old, fresh)
 	}}
 }
@@ -168,7 +168,7 @@ func TestDifferential_Lockout(t *testing.T) {
 		stepAdd("leo", person("leo", "userPassword", "right")), stepAdd("dis", person("dis", "userPassword", "right", "pwdAccountLockedTime", "000001010000Z")))
 	leo, dis := "uid=leo,"+testSuffix, "uid=dis,"+testSuffix
 	once := func(dn, password string) step {
-		return step{"bind " + dn + " " + password, func(c *ldap.Conn) string {
+		return step{name: "bind " + dn + " " + password, do: func(c *ldap.Conn) string {
 			defer func() { _ = c.Bind(testService, testSecret) }()
 			return bindText(c, dn, password, true)
 		}}
@@ -218,7 +218,7 @@ func TestDifferential_PasswordAge(t *testing.T) {
 		return stepModify(attr, testPolicy, func(r *ldap.ModifyRequest) { r.Replace(attr, []string{v}) })
 	}
 	once := func(dn, password string) step {
-		return step{"bind " + dn + " " + password, func(c *ldap.Conn) string {
+		return step{name: "bind " + dn + " " + password, do: func(c *ldap.Conn) string {
 			defer func() { _ = c.Bind(testService, testSecret) }()
 			return bindText(c, dn, password, true)
 		}}

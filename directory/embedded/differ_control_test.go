@@ -39,14 +39,15 @@ func readBack(controls []ldap.Control) string {
 			out = append(out, s.ControlType+" unreadable")
 			continue
 		}
-		line := fmt.Sprint(s.ControlType, " ", p.ClassType, " ", p.Tag, " ", p.Children[0].Data.String())
+		var line strings.Builder
+		line.WriteString(fmt.Sprint(s.ControlType, " ", p.ClassType, " ", p.Tag, " ", p.Children[0].Data.String()))
 		for _, a := range p.Children[1].Children {
-			line += " " + a.Children[0].Data.String()
+			line.WriteString(" " + a.Children[0].Data.String())
 			for _, v := range a.Children[1].Children {
-				line += "=" + v.Data.String()
+				line.WriteString("=" + v.Data.String())
 			}
 		}
-		out = append(out, line)
+		out = append(out, line.String())
 	}
 	slices.Sort(out)
 	return strings.Join(out, "; ")
@@ -55,7 +56,7 @@ func readBack(controls []ldap.Control) string {
 func TestDifferential_Controls(t *testing.T) {
 	t.Parallel()
 	modify := func(name, dn string, f func(*ldap.ModifyRequest), controls ...ldap.Control) step {
-		return step{"modify with " + name, func(c *ldap.Conn) string {
+		return step{name: "modify with " + name, do: func(c *ldap.Conn) string {
 			r := ldap.NewModifyRequest(dn, controls)
 			f(r)
 			res, err := c.ModifyWithResult(r)
@@ -69,7 +70,7 @@ func TestDifferential_Controls(t *testing.T) {
 		return func(r *ldap.ModifyRequest) { r.Replace("title", []string{v}) }
 	}
 	find := func(name string, controls ...ldap.Control) step {
-		return step{"search with " + name, func(c *ldap.Conn) string {
+		return step{name: "search with " + name, do: func(c *ldap.Conn) string {
 			r := search(annDN, ldap.ScopeBaseObject, "(objectClass=*)", "1.1")
 			r.Controls = controls
 			return show(c.Search(r))
@@ -84,18 +85,18 @@ func TestDifferential_Controls(t *testing.T) {
 		find("assertion true", assertion(t, "(uid=ann)")), find("assertion false", assertion(t, "(uid=bob)")), find("assertion undefined", assertion(t, "(foo=bob)")),
 		modify("assertion true", annDN, title("c"), assertion(t, "(title=a)")), modify("assertion false", annDN, title("d"), assertion(t, "(title=a)")),
 		modify("assertion, absent entry", "uid=zz,"+testSuffix, title("d"), assertion(t, "(title=a)")),
-		step{"delete with assertion", func(c *ldap.Conn) string {
+		step{name: "delete with assertion", do: func(c *ldap.Conn) string {
 			return outcome(c.Del(ldap.NewDelRequest(annDN, []ldap.Control{assertion(t, "(title=a)")})))
 		}},
-		step{"rename with assertion", func(c *ldap.Conn) string {
+		step{name: "rename with assertion", do: func(c *ldap.Conn) string {
 			return outcome(c.ModifyDN(&ldap.ModifyDNRequest{DN: annDN, NewRDN: "uid=x", DeleteOldRDN: true, Controls: []ldap.Control{assertion(t, "(title=a)")}}))
 		}},
-		step{"add with assertion", func(c *ldap.Conn) string {
+		step{name: "add with assertion", do: func(c *ldap.Conn) string {
 			r := person("asserted", "title", "t")
 			r.Controls = []ldap.Control{assertion(t, "(title=a)")}
 			return outcome(c.Add(r))
 		}},
-		step{"add with true assertion", func(c *ldap.Conn) string {
+		step{name: "add with true assertion", do: func(c *ldap.Conn) string {
 			r := person("asserted2", "title", "t")
 			r.Controls = []ldap.Control{assertion(t, "(title=t)")}
 			return outcome(c.Add(r))
@@ -117,7 +118,7 @@ func TestDifferential_Paging(t *testing.T) {
 	all := "(uid=p*)"
 	// pagesOf reads page by page and shows each page.
 	pagesOf := func(name string, size uint32, limit int) step {
-		return step{name, func(c *ldap.Conn) string {
+		return step{name: name, do: func(c *ldap.Conn) string {
 			var out []string
 			p := ldap.NewControlPaging(size)
 			for range 20 {
@@ -135,7 +136,7 @@ func TestDifferential_Paging(t *testing.T) {
 		}}
 	}
 	cookie := func(name, value string, size uint32) step {
-		return step{name, func(c *ldap.Conn) string {
+		return step{name: name, do: func(c *ldap.Conn) string {
 			p := ldap.NewControlPaging(size)
 			p.SetCookie([]byte(value))
 			r := search(testSuffix, ldap.ScopeWholeSubtree, all, "1.1")
@@ -151,7 +152,7 @@ func TestDifferential_Paging(t *testing.T) {
 	script = append(script,
 		pagesOf("pages of 5", 5, 0), pagesOf("pages of 4", 4, 0), pagesOf("pages of 12", 12, 0), pagesOf("pages of 100", 100, 0), pagesOf("pages of none", 0, 0),
 		pagesOf("pages of 5, limit 7", 5, 7), pagesOf("pages of 5, limit 5", 5, 5), pagesOf("pages of 5, limit 3", 5, 3), pagesOf("pages of 5, limit 12", 5, 12),
-		step{"another cookie in the middle", func(c *ldap.Conn) string {
+		step{name: "another cookie in the middle", do: func(c *ldap.Conn) string {
 			p := ldap.NewControlPaging(5)
 			r := search(testSuffix, ldap.ScopeWholeSubtree, all, "1.1")
 			r.Controls = []ldap.Control{p}

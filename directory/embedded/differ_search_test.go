@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -76,7 +77,7 @@ func TestDifferential_Search(t *testing.T) {
 	typesOnly := search(annDN, ldap.ScopeBaseObject, all, "*", "+")
 	typesOnly.TypesOnly = true
 	count := func(r *ldap.SearchRequest) step {
-		return step{fmt.Sprintf("limit %d %s", r.SizeLimit, r.Filter), func(c *ldap.Conn) string {
+		return step{name: fmt.Sprintf("limit %d %s", r.SizeLimit, r.Filter), do: func(c *ldap.Conn) string {
 			got, err := c.Search(r)
 			return fmt.Sprint(outcome(err), " ", len(got.Entries))
 		}}
@@ -112,7 +113,7 @@ func TestDifferential_Search(t *testing.T) {
 		"cn cn CN", "sn name", "structuralObjectClass", "creatorsName",
 	} {
 		for _, dn := range []string{annDN, "uid=odd," + testSuffix, testSuffix} {
-			script = append(script, step{"select " + attrs + " of " + dn, func(c *ldap.Conn) string {
+			script = append(script, step{name: "select " + attrs + " of " + dn, do: func(c *ldap.Conn) string {
 				return show(c.Search(search(dn, ldap.ScopeBaseObject, all, strings.Fields(attrs)...)))
 			}})
 		}
@@ -131,19 +132,21 @@ func TestDifferential_Referrals(t *testing.T) {
 		"ref", "ldap://other.example/ou=there,dc=other", "ref", "ldap://third.example/")
 	add.Controls = []ldap.Control{ldap.NewControlManageDsaIT(true)}
 	uris := func(name string, f func(c *ldap.Conn) error) step {
-		return step{name, func(c *ldap.Conn) string {
+		return step{name: name, do: func(c *ldap.Conn) string {
 			err := f(c)
-			e, ok := err.(*ldap.Error)
+			e := &ldap.Error{}
+			ok := errors.As(err, &e)
 			if !ok || e.Packet == nil || len(e.Packet.Children) < 2 {
 				return outcome(err)
 			}
-			out := outcome(err)
+			var out strings.Builder
+			out.WriteString(outcome(err))
 			for _, p := range e.Packet.Children[1].Children {
 				for _, q := range p.Children {
-					out += " " + q.Data.String()
+					out.WriteString(" " + q.Data.String())
 				}
 			}
-			return out
+			return out.String()
 		}}
 	}
 	script := append(people(),
@@ -179,7 +182,7 @@ func TestDifferential_Referrals(t *testing.T) {
 			}),
 		)
 	}
-	script = append(script, step{"delete it", func(c *ldap.Conn) string {
+	script = append(script, step{name: "delete it", do: func(c *ldap.Conn) string {
 		return outcome(c.Del(ldap.NewDelRequest("ou=away,"+testSuffix, []ldap.Control{ldap.NewControlManageDsaIT(true)})))
 	}})
 	compareServers(t, script)

@@ -89,7 +89,7 @@ func (k *consumer) info(x *ldap.ControlSyncInfo) string {
 func withConsumers() func(name string, do func(k *consumer, c *ldap.Conn) string) step {
 	all := map[*ldap.Conn]*consumer{}
 	return func(name string, do func(k *consumer, c *ldap.Conn) string) step {
-		return step{name, func(c *ldap.Conn) string {
+		return step{name: name, do: func(c *ldap.Conn) string {
 			if all[c] == nil {
 				all[c] = &consumer{names: map[string]string{}}
 			}

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -56,7 +57,8 @@ func code(err error) int {
 	if err == nil {
 		return 0
 	}
-	if e, ok := err.(*ldap.Error); ok {
+	e := &ldap.Error{}
+	if errors.As(err, &e) {
 		return int(e.ResultCode)
 	}
 	return -1
@@ -64,7 +66,8 @@ func code(err error) int {
 
 // outcome is an error as two servers are compared by it.
 func outcome(err error) string {
-	e, ok := err.(*ldap.Error)
+	e := &ldap.Error{}
+	ok := errors.As(err, &e)
 	if err == nil || !ok {
 		return fmt.Sprint(code(err))
 	}

@@ -1,7 +1,7 @@
 package embedded
 
 import (
-	"crypto/sha1"
+	"crypto/sha1" //nolint:gosec // {SSHA} is what sample data and old directories hold
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -73,7 +74,8 @@ func (r *raw) ends() []*ber.Packet {
 	for {
 		p, err := ber.ReadPacket(r.r)
 		if err != nil {
-			if ne, ok := err.(net.Error); ok && ne.Timeout() {
+			var ne net.Error
+			if errors.As(err, &ne) {
 				r.t.Fatal("the connection stays open")
 			}
 			return out

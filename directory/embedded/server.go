@@ -71,14 +71,14 @@ func (s *Server) Start() error {
 	if s.addr == "" {
 		s.addr, s.addrTLS = cfg.Listen, cfg.ListenTLS
 	}
-	plain, err := net.Listen("tcp", s.addr)
+	plain, err := new(net.ListenConfig).Listen(context.Background(), "tcp", s.addr)
 	if err != nil {
 		return fmt.Errorf("embedded directory: %w", err)
 	}
 	s.listeners = []net.Listener{plain}
 	s.addr = plain.Addr().String()
 	if s.addrTLS != "" {
-		secure, err := net.Listen("tcp", s.addrTLS)
+		secure, err := new(net.ListenConfig).Listen(context.Background(), "tcp", s.addrTLS)
 		if err != nil {
 			s.listeners = nil
 			return errors.Join(fmt.Errorf("embedded directory: %w", err), plain.Close())

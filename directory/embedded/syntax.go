@@ -126,7 +126,7 @@ func parseTime(v string) (time.Time, error) {
 		if err != nil {
 			return time.Time{}, errSyntax
 		}
-		t = t.Add(frac * (unit / time.Second))
+		t = t.Add(frac * (unit / time.Second)) //nolint:durationcheck // a fraction of the unit: frac is in seconds
 	}
 	if m[8] != "Z" {
 		zone := m[8]

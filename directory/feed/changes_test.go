@@ -252,7 +252,7 @@ func failBinds(url, dn string, n int) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // only binds
+	defer conn.Close()
 	for range n {
 		if err := conn.Bind(dn, "wrong"); !ldap.IsErrorWithCode(err, ldap.LDAPResultInvalidCredentials) {
 			return err

@@ -251,7 +251,7 @@ func jitter(d time.Duration) time.Duration {
 	if d <= 0 {
 		return d
 	}
-	return d*3/4 + time.Duration(rand.Int64N(int64(d)/2+1)) //nolint:gosec // spreads load, guards nothing
+	return d*3/4 + time.Duration(rand.Int64N(int64(d)/2+1))
 }
 
 // sleep waits; false if ctx ended before.

@@ -351,3 +351,16 @@ func (s *memStore) setCookie(change func(p position) position) {
 	defer s.mu.Unlock()
 	s.cookie = change(readPosition(s.cookie)).text()
 }
+
+// sink is a store that keeps nothing.
+type sink struct{}
+
+func newSink() Store { return sink{} }
+
+func (sink) Apply(context.Context, string, Batch) error                { return nil }
+func (sink) Cookie(context.Context, string) (string, error)            { return "", nil }
+func (sink) BeginRefresh(context.Context, string) (Refresh, error)     { return sink{}, nil }
+func (sink) Upsert(context.Context, []*directory.Entry) error          { return nil }
+func (sink) Present(context.Context, []string) error                   { return nil }
+func (sink) Complete(context.Context, string) (deleted int, err error) { return 0, nil }
+func (sink) Abort()                                                    {}

@@ -245,8 +245,8 @@ func (p *poll) read(ctx context.Context, req *ldap.SearchRequest, write func(lis
 		return w.do(func(context.Context) error { return write(batch, left) })
 	}
 	err := p.dir.SearchPaged(ctx, req, p.cfg.PageSize, func(e *ldap.Entry) error {
-		entry, err := p.m.Entry(e)
-		if err = p.unusable(err); err != nil {
+		entry, err := p.whole(ctx, e)
+		if err != nil {
 			return err
 		}
 		if entry == nil {

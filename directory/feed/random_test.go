@@ -66,7 +66,7 @@ func (w *world) chaos(proxy *testenv.Proxy, usual int) {
 	}
 	seed := fromEnvironment(w.t, seedVariable, int(time.Now().UnixNano()%1_000_000))
 	w.t.Logf("%s=%d", seedVariable, seed)
-	c := newChaos(w, proxy, uint64(seed)) //nolint:gosec // any number will do
+	c := newChaos(w, proxy, uint64(seed))
 	w.start()
 	for i := range total {
 		c.step()

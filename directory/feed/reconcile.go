@@ -174,8 +174,8 @@ func (s *syncrepl) readAll(
 		return s.writer.run(func(ctx context.Context) error { return write(ctx, batch) })
 	}
 	err := s.dir.SearchPaged(ctx, req, s.cfg.PageSize, func(e *ldap.Entry) error {
-		entry, err := s.m.Entry(e)
-		if err = s.unusable(err); err != nil || entry == nil {
+		entry, err := s.whole(ctx, e)
+		if err != nil || entry == nil {
 			return err
 		}
 		s.names.moved(entry, true)

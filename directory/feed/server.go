@@ -72,11 +72,11 @@ var errNoSyncrepl = errors.New("the server does not offer content synchronisatio
 
 // explain adds to an error what an administrator can do about it.
 func explain(err error) error {
+	if errors.Is(err, directory.ErrIncomplete) { // the client has said what to do
+		return fmt.Errorf("%w; nothing was deleted", err)
+	}
 	var e *ldap.Error
 	if !errors.As(err, &e) {
-		if errors.Is(err, directory.ErrIncomplete) {
-			return fmt.Errorf("%w; nothing was deleted", err)
-		}
 		return err
 	}
 	switch e.ResultCode {

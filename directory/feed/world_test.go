@@ -58,7 +58,7 @@ func (d *direct) Search(_ context.Context, req *ldap.SearchRequest) (*ldap.Searc
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close() //nolint:errcheck // read
+	defer conn.Close()
 	return conn.Search(req)
 }
 
@@ -67,7 +67,7 @@ func (d *direct) SearchPaged(ctx context.Context, req *ldap.SearchRequest, page 
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // read
+	defer conn.Close()
 	res, err := conn.SearchWithPaging(req, page)
 	if err != nil {
 		return err
@@ -199,7 +199,7 @@ func (w *world) truth() map[string]flat {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // read
+	defer conn.Close()
 	res, err := conn.SearchWithPaging(w.m.All(0), 1000)
 	if err != nil {
 		w.t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 // from the directory and writing to the store overlap. After the first failure, or
 // the end of its context, the jobs that wait are dropped.
 type writer struct {
-	ctx    context.Context //nolint:containedctx // of the goroutine, which is the writer
+	ctx    context.Context
 	jobs   chan job
 	free   chan struct{} // something to look at: no job waits or runs any more
 	ended  chan struct{}

@@ -150,7 +150,9 @@ func (p *dnParser) pair(out []byte) ([]byte, byte, error) {
 		return nil, 0, err
 	}
 	out = append(append(out, name...), '=')
-	p.spaces()
+	for !p.done() && p.in[p.pos] == ' ' {
+		p.pos++
+	}
 	p.val = p.val[:0]
 	switch {
 	case p.done():

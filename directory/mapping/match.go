@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -84,12 +85,7 @@ type exact struct {
 }
 
 func (e exact) match(v *values) bool {
-	for _, s := range v.slots[e.slot].text {
-		if s == e.want {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(v.slots[e.slot].text, e.want)
 }
 
 // hasClass knows that a class brings its superiors: servers find an entry of

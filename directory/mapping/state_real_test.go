@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -50,9 +51,7 @@ func TestDR02_StateAgreesWithBind(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			policy := map[string]string{"pwdLockout": "TRUE", "pwdLockoutDuration": "900", "pwdMustChange": "TRUE", "pwdMaxAge": "", "pwdGraceAuthNLimit": ""}
-			for name, value := range c.policy {
-				policy[name] = value
-			}
+			maps.Copy(policy, c.policy)
 			if err := server.SetPolicy(policy); err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +96,7 @@ func compareWithBind(t *testing.T, server *testenv.LDAPServer, conn *ldap.Conn, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer user.Close() //nolint:errcheck // one bind
+	defer user.Close()
 	res, err := user.SimpleBind(&ldap.SimpleBindRequest{Username: dn, Password: "secret", Controls: []ldap.Control{ldap.NewControlBeheraPasswordPolicy()}})
 	grace, code := int64(-1), int8(-1)
 	if res != nil {

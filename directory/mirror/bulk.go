@@ -16,7 +16,8 @@ type bulk struct {
 	found   int64 // rows up to here are in the substring index
 	removed bool  // there are rows that say "deleted"
 	pending []any // arguments of rows that are not written yet
-	links   []any
+	links   []any // references, to be resolved at the end
+	mails   []any
 }
 
 const (
@@ -24,7 +25,7 @@ const (
 	bulkLinks = 80
 	bulkFinds = 25_000 // rows that enter the substring index together, as one segment of it
 
-	entryColumns = 11
+	entryColumns = 9
 	linkColumns  = 4
 )
 
@@ -37,6 +38,7 @@ func values(insert string, columns, n int) string {
 var (
 	bulkEntryOne, bulkEntryMany = bulkStatements("INSERT INTO entry", entryColumns, bulkRows)
 	bulkLinkOne, bulkLinkMany   = bulkStatements("INSERT INTO stage", linkColumns, bulkLinks)
+	bulkMailOne, bulkMailMany   = bulkStatements("INSERT OR IGNORE INTO link", linkColumns, bulkLinks)
 )
 
 func bulkStatements(insert string, columns, n int) (one, many string) {
@@ -74,7 +76,7 @@ func (t *tx) startBulk() error {
 
 // restartBulk throws away what an abandoned first load left.
 func (t *tx) restartBulk() error {
-	err := t.execAll("DELETE FROM entry", "DELETE FROM stage",
+	err := t.execAll("DELETE FROM entry", "DELETE FROM stage", "DELETE FROM link",
 		"INSERT INTO find_person(find_person) VALUES('delete-all')",
 		"INSERT INTO find_group(find_group) VALUES('delete-all')")
 	if err != nil {
@@ -98,9 +100,13 @@ func (t *tx) bulkPut(dir int, e *directory.Entry) (int64, error) {
 	r := t.newRow(dir, e)
 	r.id = b.next
 	b.next++
-	b.pending = append(b.pending, r.id, r.dir, r.stable, r.list, r.path, r.name, r.display, r.created, r.modified, r.refs, r.body)
+	b.pending = append(b.pending, r.id, r.dir, r.stable, r.list, r.path, r.name, r.display, r.refs, r.body)
 	var err error
 	t.linksOf(dir, e, func(l link) {
+		if l.rel == relMail {
+			b.mails = append(b.mails, r.id, l.rel, 0, l.key)
+			return
+		}
 		b.links = append(b.links, r.id, l.rel, dir, l.key)
 		if err == nil && len(b.links) >= bulkLinks*linkColumns {
 			err = t.flush(&b.links, linkColumns, bulkLinks, bulkLinkOne, bulkLinkMany, false)
@@ -114,7 +120,7 @@ func (t *tx) bulkPut(dir int, e *directory.Entry) (int64, error) {
 
 func (t *tx) bulkRemove(dir int, stable string) error {
 	b := t.w.bulk
-	b.pending = append(b.pending, b.next, dir, stable, listGone, "", "", "", 0, 0, []byte{}, []byte{})
+	b.pending = append(b.pending, b.next, dir, stable, listGone, "", "", "", []byte{}, []byte{})
 	b.next++
 	b.removed = true
 	return t.flushBulk(false)
@@ -127,6 +133,9 @@ func (t *tx) flushBulk(all bool) error {
 		return err
 	}
 	if err := t.flush(&b.links, linkColumns, bulkLinks, bulkLinkOne, bulkLinkMany, all); err != nil {
+		return err
+	}
+	if err := t.flush(&b.mails, linkColumns, bulkLinks, bulkMailOne, bulkMailMany, all); err != nil {
 		return err
 	}
 	if all && b.next-b.found > bulkFinds {
@@ -212,16 +221,14 @@ func (t *tx) finishBulk() error {
 }
 
 // linkStaged resolves all references at once, by the rules of bindPath and
-// nameChanged, and inserts them in the order of the table.
+// nameChanged. They come in the order of the rows and so of the table, nearly.
 const linkStaged = `INSERT OR IGNORE INTO link(src, rel, target, key)
 	SELECT src, rel, coalesce(target, 0), CASE WHEN target IS NULL THEN key ELSE '' END FROM (
 		SELECT s.src, s.rel, s.key, CASE s.rel
-			WHEN 5 THEN NULL
 			WHEN 2 THEN (SELECT CASE WHEN count(*)=1 THEN min(id) END FROM entry WHERE list=1 AND name=s.key AND dir=s.dir)
 			ELSE coalesce((SELECT id FROM entry WHERE path=s.key AND dir=s.dir ORDER BY id LIMIT 1),
 				(SELECT id FROM entry WHERE path=s.key ORDER BY dir, id LIMIT 1))
-		END AS target FROM stage s)
-	ORDER BY 1, 2, 3, 4`
+		END AS target FROM stage s)`
 
 // dropDoubles leaves the last row of each entry, and none where that says that
 // the entry was deleted.
@@ -244,5 +251,6 @@ func (t *tx) dropDoubles() error {
 			}
 		}
 	}
-	return t.execAll("DELETE FROM stage WHERE src IN (SELECT id FROM temp.doubles)", "DROP TABLE temp.doubles")
+	return t.execAll("DELETE FROM stage WHERE src IN (SELECT id FROM temp.doubles)",
+		"DELETE FROM link WHERE rel=5 AND src IN (SELECT id FROM temp.doubles)", "DROP TABLE temp.doubles")
 }

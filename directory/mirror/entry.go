@@ -16,7 +16,6 @@ type row struct {
 	stable              string
 	list                int
 	path, name, display string
-	created, modified   int64 // Unix nanoseconds; 0 for unknown
 	refs, body          []byte
 }
 
@@ -24,7 +23,6 @@ type row struct {
 func (t *tx) newRow(dir int, e *directory.Entry) row {
 	r := row{
 		dir: dir, stable: e.ID.Stable, list: int(e.Kind), path: t.w.keys.path(e.DN),
-		created: instant(e.Created), modified: instant(e.Modified),
 		refs: refsHash(e), body: encode(make([]byte, 0, 512), e),
 	}
 	switch e.Kind {
@@ -36,6 +34,7 @@ func (t *tx) newRow(dir int, e *directory.Entry) row {
 	return r
 }
 
+// instant is a time in Unix nanoseconds; 0 for unknown.
 func instant(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -104,11 +103,11 @@ func (t *tx) load(dir int, stable string) (row, bool, error) {
 	return r, found, err
 }
 
-const insertEntry = `INSERT INTO entry(dir, stable, list, path, name, display, created, modified, refs, body)
-	VALUES(?,?,?,?,?,?,?,?,?,?)`
+const insertEntry = `INSERT INTO entry(dir, stable, list, path, name, display, refs, body)
+	VALUES(?,?,?,?,?,?,?,?)`
 
 func (t *tx) insert(r *row, e *directory.Entry) (int64, error) {
-	result, err := t.result(insertEntry, r.dir, r.stable, r.list, r.path, r.name, r.display, r.created, r.modified, r.refs, r.body)
+	result, err := t.result(insertEntry, r.dir, r.stable, r.list, r.path, r.name, r.display, r.refs, r.body)
 	if err != nil {
 		return 0, err
 	}
@@ -136,7 +135,7 @@ func (t *tx) insert(r *row, e *directory.Entry) (int64, error) {
 	return r.id, nil
 }
 
-const updateEntry = `UPDATE entry SET list=?, path=?, name=?, display=?, created=?, modified=?, refs=?, body=? WHERE id=?`
+const updateEntry = `UPDATE entry SET list=?, path=?, name=?, display=?, refs=?, body=? WHERE id=?`
 
 // replace writes a known entry's new content and what follows from it. The row
 // comes first: a reference to the DN that the entry just gave up is not to it.
@@ -144,7 +143,7 @@ func (t *tx) replace(old, now *row, e *directory.Entry, changed bool) error {
 	if now.name == old.name {
 		now.list = old.list // shadowed or not
 	}
-	err := t.exec(updateEntry, now.list, now.path, now.name, now.display, now.created, now.modified, now.refs, now.body, now.id)
+	err := t.exec(updateEntry, now.list, now.path, now.name, now.display, now.refs, now.body, now.id)
 	if err != nil {
 		return err
 	}
@@ -200,7 +199,7 @@ func (t *tx) remove(dir int, stable string) error {
 }
 
 func (t *tx) removeRow(r *row) error {
-	if err := t.exec("DELETE FROM link WHERE src=?", r.id); err != nil {
+	if err := t.exec("DELETE FROM link WHERE rel IN (1,2,3,4,5) AND src=?", r.id); err != nil {
 		return err
 	}
 	if err := t.departed(r); err != nil {

@@ -145,7 +145,21 @@ func (m *Mirror) unfit(ctx context.Context) (string, error) {
 	} else if !errors.Is(err, sql.ErrNoRows) {
 		return "", err
 	}
-	return m.otherDirectories(ctx)
+	var form string
+	err = w.QueryRowContext(ctx, "SELECT value FROM meta WHERE name='form'").Scan(&form)
+	if err == nil && form == m.normalForm() {
+		return m.otherDirectories(ctx)
+	} else if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", err
+	}
+	return "with another normal form of DNs", nil
+}
+
+// normalForm is a sample of what DNKey does: keys of another form would never be
+// found.
+func (m *Mirror) normalForm() string {
+	key, _ := m.opts.DNKey(`UID=Ann\2C  B+CN=\C3\96, oU="x y" ,dC=Org`)
+	return pathOf(key, m.opts.ParentKey)
 }
 
 // otherDirectories compares the directories of the file with the configured
@@ -174,6 +188,10 @@ func (m *Mirror) addDirectories(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("mirror: %w", translate(err))
 		}
+	}
+	_, err := m.w.conn.ExecContext(ctx, "INSERT OR IGNORE INTO meta(name, value) VALUES('form', ?)", m.normalForm())
+	if err != nil {
+		return fmt.Errorf("mirror: %w", translate(err))
 	}
 	return nil
 }

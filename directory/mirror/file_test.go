@@ -107,6 +107,12 @@ func TestOpen_BeginsAnew(t *testing.T) {
 		"a directory removed": {options: testOptions("other"), logged: "of other directories"},
 		"another suffix":      {options: testOptions("corp@x"), logged: "of other directories"},
 		"another order":       {options: testOptions("first", "corp"), logged: "of other directories"},
+		"another normal form of DNs": {
+			options: Options{
+				Directories: testOptions("corp").Directories, ParentKey: testParent, SkipCheck: true,
+				DNKey: func(dn string) (string, error) { k, err := testKey(dn); return strings.ToUpper(k), err },
+			}, logged: "normal form",
+		},
 		"a first load interrupted": {
 			spoil: func(t *testing.T, path string) {
 				m := open(t, path, testOptions("corp"))
@@ -212,20 +218,18 @@ func TestDamageAtRuntime(t *testing.T) {
 	})
 	t.Run("pages that the check in the background finds", func(t *testing.T) {
 		path := filled(t, 3000)
-		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		b, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		st, _ := f.Stat()
-		for at := int64(40 * pageSize); at < st.Size(); at += 10 * pageSize {
-			if _, err := f.WriteAt(bytes.Repeat([]byte{0x5A}, 200), at); err != nil {
-				t.Fatal(err)
-			}
+		page := bytes.LastIndex(b, []byte("Name of p1")) / pageSize * pageSize // a leaf of the table of entries
+		copy(b[page:], bytes.Repeat([]byte{0x5A}, 200))
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
 		}
-		_ = f.Close()
 		o := testOptions("corp")
 		o.SkipCheck = false
-		m, _, _ := reopened(t, path, o)
+		m := open(t, path, o)
 		m.background.Wait()
 		if err := m.Healthy(); !errors.Is(err, ErrCorrupt) {
 			t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -36,7 +35,7 @@ func testParent(key string) string {
 	return strings.TrimPrefix(key[len(rdn):], ",")
 }
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func testOptions(dirs ...string) Options {
 	o := Options{DNKey: testKey, ParentKey: testParent, SkipCheck: true}

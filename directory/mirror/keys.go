@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -79,8 +80,8 @@ func pathOf(key string, parentKey func(string) string) string {
 		rdns = append(rdns, plain(rdn))
 		key = parent
 	}
-	for i := len(rdns) - 1; i >= 0; i-- {
-		b.WriteString(rdns[i])
+	for i, v := range slices.Backward(rdns) {
+		b.WriteString(v)
 		if i > 0 {
 			b.WriteString(separator)
 		}

@@ -58,7 +58,7 @@ func (m *Mirror) login(dir int, name string) string {
 
 const linksNow = `SELECT l.rel, l.target, l.key,
 	CASE WHEN l.target=0 THEN l.key WHEN l.rel=2 THEN e.name ELSE e.path END
-	FROM link l LEFT JOIN entry e ON e.id=l.target WHERE l.src=?`
+	FROM link l LEFT JOIN entry e ON e.id=l.target WHERE l.rel IN (1,2,3,4,5) AND l.src=?`
 
 // diffLinks makes the stored references of r what e says, writing only the
 // difference, and tells whether there was one.

@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -300,4 +301,49 @@ func TestChangeOfKind(t *testing.T) {
 	want(t, "no person", stables(m.ByLogin(bg, "x"))+stables(m.ByMail(bg, "x@example.org")), "")
 	want(t, "a group", stables(m.SubgroupsOf(bg, id("g"), false)), "x")
 	want(t, "owners", stables(m.OwnersOf(bg, id("g"))), "")
+}
+
+// TestAbuse_I08_HugeGroup: a group of 50,000 is loaded in passing and read in
+// pages that cost what they hold.
+func TestAbuse_I08_HugeGroup(t *testing.T) {
+	m := openFresh(t, "corp")
+	const n = 50_000
+	r := begin(t, m)
+	huge := group("huge")
+	batch := make([]*directory.Entry, 0, 500)
+	for i := range n {
+		p := &directory.Entry{
+			ID: id(fmt.Sprintf("p%05d", i)), Kind: directory.KindPerson, DN: dnOf(fmt.Sprintf("p%05d", i)), Login: fmt.Sprintf("p%05d", i),
+		}
+		huge.Members = append(huge.Members, p.DN)
+		if batch = append(batch, p); len(batch) == cap(batch) {
+			if err := r.Upsert(bg, batch); err != nil {
+				t.Fatal(err)
+			}
+			batch = batch[:0]
+		}
+	}
+	if err := r.Upsert(bg, []*directory.Entry{huge}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Complete(bg, "c1"); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	p, next, err := m.MembersOf(bg, id("huge"), false, 100, position{Row: n / 2}.token())
+	runtime.ReadMemStats(&after)
+	if len(p) != 100 || next == "" || err != nil {
+		t.Error(len(p), next, err)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 500_000 {
+		t.Errorf("a page of 100 allocated %d bytes", used)
+	}
+	if count, err := m.CountMembers(bg, id("huge"), true); count != n || err != nil {
+		t.Error(count, err)
+	}
+	e, err := m.Get(bg, id("huge"))
+	if err != nil || e.Members != nil {
+		t.Error("a look-up loads no members", len(e.Members), err)
+	}
 }

@@ -6,37 +6,30 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"portico/directory"
 )
 
-// Sort is what a list is ordered by; ties are broken by directory and row, so
-// the order is total.
+// Sort is what a list is ordered by. Ties are broken, at last by the row, so the
+// order is total.
 type Sort uint8
 
 // The orders of lists. Names are compared in folded form.
 const (
-	SortName     Sort = iota // login name of people, name of groups and containers
-	SortDisplay              // display name, or name
-	SortCreated              // unknown times first
-	SortModified             // unknown times first
+	SortName    Sort = iota // login name of people, name of groups and containers
+	SortDisplay             // display name, or name; then as SortName
 )
 
-// column is the indexed column of an order.
-func (s Sort) column() (name string, number bool) {
-	switch s {
-	case SortDisplay:
-		return "display", false
-	case SortCreated:
-		return "created", true
-	case SortModified:
-		return "modified", true
-	default:
-		return "name", false
+// order is the index of an order and its columns.
+func (s Sort) order() (index string, columns []string) {
+	if s == SortDisplay {
+		return "entry_display", []string{"display", "dir", "name", "id"}
 	}
+	return "entry_name", []string{"name", "dir", "id"}
 }
 
-// ErrPosition: a page token is not one of ours.
+// ErrPosition says that a page token is not one of ours.
 var ErrPosition = errors.New("malformed page position")
 
 // listLimit is how many entries one call gives at most.
@@ -61,10 +54,23 @@ type Page struct {
 
 // position is where a page ended.
 type position struct {
-	Text   string `json:"t,omitempty"`
-	Number int64  `json:"n,omitempty"`
-	Rank   int    `json:"d,omitempty"`
-	Row    int64  `json:"r"`
+	Display string `json:"t,omitempty"`
+	Rank    int    `json:"d,omitempty"`
+	Name    string `json:"n,omitempty"`
+	Row     int64  `json:"r"`
+}
+
+// value is that of a column of an order.
+func (p position) value(column string) any {
+	switch column {
+	case "display":
+		return p.Display
+	case "dir":
+		return p.Rank
+	case "name":
+		return p.Name
+	}
+	return p.Row
 }
 
 func (p position) token() string {
@@ -109,16 +115,12 @@ func (m *Mirror) ListPage(ctx context.Context, q Query) (Page, error) {
 	}
 	var page Page
 	var last position
-	into := []any{&last.Row, &last.Rank, &last.Text}
-	if _, number := q.SortBy.column(); number {
-		into[2] = &last.Number
-	}
 	err = m.each(ctx, query, append(args, limit+1, max(q.Offset, 0)), func(r *sql.Rows) error {
 		if len(page.Entries) == limit {
 			page.Next = last.token()
 			return nil
 		}
-		e, err := m.scan(r, into...)
+		e, err := m.scan(r, &last.Row, &last.Rank, &last.Name, &last.Display)
 		page.Entries = append(page.Entries, e)
 		return err
 	})
@@ -128,11 +130,11 @@ func (m *Mirror) ListPage(ctx context.Context, q Query) (Page, error) {
 	return page, nil
 }
 
-// listQuery puts the statement together: the rows are chosen by an index alone,
-// then read.
+// listQuery puts the statement together, from constants alone: the rows are
+// chosen by an index, then read.
 func (m *Mirror) listQuery(q Query) (query string, args []any, err error) {
-	column, number := q.SortBy.column()
-	inner := "SELECT id FROM entry INDEXED BY entry_" + column + " WHERE list=?"
+	index, order := q.SortBy.order()
+	inner := "SELECT id FROM entry INDEXED BY " + index + " WHERE list=?"
 	args = append(args, int(q.Kind))
 	if q.Directory != "" {
 		rank, err := m.rank(q.Directory)
@@ -142,25 +144,21 @@ func (m *Mirror) listQuery(q Query) (query string, args []any, err error) {
 		inner += " AND dir=?"
 		args = append(args, rank)
 	}
-	compare, way := ">", ""
+	compare, way := " > ", ""
 	if q.Descending {
-		compare, way = "<", " DESC"
+		compare, way = " < ", " DESC"
 	}
 	if q.After != "" {
 		p, err := parsePosition(q.After)
 		if err != nil {
 			return "", nil, err
 		}
-		inner += " AND (" + column + ", dir, id) " + compare + " (?,?,?)"
-		if number {
-			args = append(args, p.Number, p.Rank, p.Row)
-		} else {
-			args = append(args, p.Text, p.Rank, p.Row)
+		inner += " AND (" + strings.Join(order, ", ") + ")" + compare + "(" + strings.Repeat("?, ", len(order)-1) + "?)"
+		for _, c := range order {
+			args = append(args, p.value(c))
 		}
 	}
-	order := func(t string) string {
-		return " ORDER BY " + t + column + way + ", " + t + "dir" + way + ", " + t + "id" + way
-	}
-	inner += order("") + " LIMIT ? OFFSET ?"
-	return "SELECT " + columns + ", e.id, e.dir, e." + column + " FROM (" + inner + ") p CROSS JOIN entry e ON e.id=p.id" + order("e."), args, nil
+	inner += " ORDER BY " + strings.Join(order, way+", ") + way + " LIMIT ? OFFSET ?"
+	return "SELECT " + columns + ", e.id, e.dir, e.name, e.display FROM (" + inner + ") p CROSS JOIN entry e ON e.id=p.id ORDER BY e." +
+		strings.Join(order, way+", e.") + way, args, nil
 }

@@ -16,7 +16,7 @@ import (
 type fileLock struct{ f *os.File }
 
 func lockFile(path string) (*fileLock, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // beside the mirror file, in data_dir
 	if err != nil {
 		return nil, fmt.Errorf("mirror: %w", err)
 	}

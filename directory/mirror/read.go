@@ -26,7 +26,7 @@ func (h *handles) prepared(query string) (*sql.Stmt, error) {
 		return nil, err
 	}
 	if first, twice := h.stmts.LoadOrStore(query, s); twice {
-		_ = s.Close()
+		_ = s.Close() //nolint:sqlclosecheck // each of many, not to the end of the function
 		return first.(*sql.Stmt), nil
 	}
 	return s, nil
@@ -51,7 +51,7 @@ func (m *Mirror) each(ctx context.Context, query string, args []any, row func(*s
 }
 
 func (h *handles) each(ctx context.Context, query string, args []any, row func(*sql.Rows) error) error {
-	s, err := h.prepared(query)
+	s, err := h.prepared(query) //nolint:sqlclosecheck // kept prepared, closed with the mirror
 	if err != nil {
 		return err
 	}
@@ -248,7 +248,7 @@ func (m *Mirror) Count(ctx context.Context, kind directory.Kind, dir string) (in
 	if known {
 		return n, m.Healthy()
 	}
-	query, args := "SELECT count(*) FROM entry INDEXED BY entry_created WHERE list=?", []any{int(kind)}
+	query, args := "SELECT count(*) FROM entry INDEXED BY entry_name WHERE list=?", []any{int(kind)}
 	if dir != "" {
 		rank, err := m.rank(dir)
 		if err != nil {

@@ -140,7 +140,6 @@ func TestLists(t *testing.T) {
 	for i := range 25 {
 		all = append(all, person(fmt.Sprintf("p%02d", i), func(e *directory.Entry) {
 			e.Attributes[directory.AttrName] = []string{fmt.Sprintf("N%d", i%3)}
-			e.Modified = time.Unix(int64(1000-i), 0)
 		}))
 	}
 	apply(t, m, "corp", all...)
@@ -149,20 +148,21 @@ func TestLists(t *testing.T) {
 		if err != nil || len(p.Entries) != 10 {
 			t.Fatal(len(p.Entries), err)
 		}
-		seen := stables(p.Entries, nil)
+		var seen strings.Builder
+		seen.WriteString(stables(p.Entries, nil))
 		remove(t, m, "corp", p.Entries[9].ID.Stable, p.Entries[2].ID.Stable)
 		apply(t, m, "corp", person("aaa", func(e *directory.Entry) { e.Attributes[directory.AttrName] = []string{"A"} }))
 		for p.Next != "" {
 			if p, err = m.ListPage(bg, Query{Kind: directory.KindPerson, SortBy: SortDisplay, Limit: 10, After: p.Next}); err != nil {
 				t.Fatal(err)
 			}
-			seen += " " + stables(p.Entries, nil)
+			seen.WriteString(" " + stables(p.Entries, nil))
 		}
-		want(t, "seen", sorted(seen), sorted(stables(all, nil)))
+		want(t, "seen", sorted(seen.String()), sorted(stables(all, nil)))
 	})
-	t.Run("times sort as numbers, both ways", func(t *testing.T) {
-		e, err := m.List(bg, Query{Kind: directory.KindPerson, SortBy: SortModified, Descending: true, Limit: 2, Offset: 1})
-		want(t, "newest", stables(e, err), "p02 p03")
+	t.Run("both ways, from any offset", func(t *testing.T) {
+		e, err := m.List(bg, Query{Kind: directory.KindPerson, Descending: true, Limit: 2, Offset: 1})
+		want(t, "last but one", stables(e, err), "p23 p22")
 	})
 	t.Run("counts are exact and follow changes", func(t *testing.T) {
 		for _, expected := range []int{24, 24, 23} {

@@ -31,7 +31,8 @@ const (
 // may differ from the server's (a rename or a delete that it repeats silently).
 //
 // A link has a target, the row of an entry, or a key that does not resolve yet:
-// path, login name, address, or the id of an entry that went.
+// path, login name, address, or the id of an entry that went. Addresses come last
+// in the table, so that a first load can append them.
 var tables = []string{
 	`CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID`,
 	`CREATE TABLE directory(rank INTEGER PRIMARY KEY, name TEXT NOT NULL, suffix TEXT NOT NULL,
@@ -39,9 +40,10 @@ var tables = []string{
 		completed INTEGER NOT NULL DEFAULT 0, refused TEXT NOT NULL DEFAULT '')`,
 	`CREATE TABLE entry(id INTEGER PRIMARY KEY AUTOINCREMENT, dir INTEGER NOT NULL, stable TEXT NOT NULL, list INTEGER NOT NULL,
 		path TEXT NOT NULL, name TEXT NOT NULL, display TEXT NOT NULL,
-		created INTEGER NOT NULL, modified INTEGER NOT NULL, refs BLOB NOT NULL, body BLOB NOT NULL)`,
+		refs BLOB NOT NULL, body BLOB NOT NULL)`,
 	`CREATE TABLE link(src INTEGER NOT NULL, rel INTEGER NOT NULL, target INTEGER NOT NULL, key TEXT NOT NULL,
-		PRIMARY KEY(src, rel, target, key)) WITHOUT ROWID`,
+		PRIMARY KEY(rel, src, target, key)) WITHOUT ROWID`,
+	`CREATE INDEX entry_doubt ON entry(dir) WHERE refs=x''`,
 	`CREATE VIRTUAL TABLE find_person USING fts5(text, content='', contentless_delete=1, detail=none,
 		tokenize='trigram case_sensitive 1')`,
 	`CREATE VIRTUAL TABLE find_group USING fts5(text, content='', contentless_delete=1, detail=none,
@@ -56,9 +58,6 @@ var (
 		`CREATE INDEX entry_path ON entry(path, dir)`,
 		`CREATE INDEX entry_name ON entry(list, name, dir)`,
 		`CREATE INDEX entry_display ON entry(list, display, dir, name)`,
-		`CREATE INDEX entry_created ON entry(list, created, dir)`,
-		`CREATE INDEX entry_modified ON entry(list, modified, dir)`,
-		`CREATE INDEX entry_doubt ON entry(dir) WHERE refs=x''`,
 	}
 	linkIndexes = []string{
 		`CREATE INDEX link_target ON link(target, rel, src) WHERE target<>0`,
@@ -66,7 +65,6 @@ var (
 	}
 	dropIndexes = []string{
 		`DROP INDEX entry_stable`, `DROP INDEX entry_path`, `DROP INDEX entry_name`, `DROP INDEX entry_display`,
-		`DROP INDEX entry_created`, `DROP INDEX entry_modified`, `DROP INDEX entry_doubt`,
 		`DROP INDEX link_target`, `DROP INDEX link_key`,
 	}
 )

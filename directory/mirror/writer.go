@@ -64,8 +64,10 @@ func (m *Mirror) update(ctx context.Context, f func(*tx) error) error {
 	if err := m.acquire(ctx); err != nil {
 		return err
 	}
-	t, err := m.updateHeld(f)
-	m.release()
+	t, err := func() (*tx, error) {
+		defer m.release()
+		return m.updateHeld(f)
+	}()
 	if err == nil {
 		m.notify(t.changed, t.all)
 	}
@@ -131,7 +133,7 @@ func (t *tx) exec(query string, args ...any) error {
 }
 
 func (t *tx) result(query string, args ...any) (sql.Result, error) {
-	s, err := t.w.stmt(query)
+	s, err := t.w.stmt(query) //nolint:sqlclosecheck // kept prepared, closed with the writer
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +142,7 @@ func (t *tx) result(query string, args ...any) (sql.Result, error) {
 
 // one reads a single row; found is false where there is none.
 func (t *tx) one(query string, args []any, into ...any) (found bool, err error) {
-	s, err := t.w.stmt(query)
+	s, err := t.w.stmt(query) //nolint:sqlclosecheck // kept prepared, closed with the writer
 	if err != nil {
 		return false, err
 	}
@@ -153,7 +155,7 @@ func (t *tx) one(query string, args []any, into ...any) (found bool, err error) 
 
 // each reads all rows. The connection serves nothing else meanwhile.
 func (t *tx) each(query string, args []any, row func(*sql.Rows) error) error {
-	s, err := t.w.stmt(query)
+	s, err := t.w.stmt(query) //nolint:sqlclosecheck // kept prepared, closed with the writer
 	if err != nil {
 		return err
 	}

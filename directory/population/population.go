@@ -54,6 +54,7 @@ type Member struct {
 	LDAP        LDAP
 	Mapper      Mapper
 	Feed        Follower
+	Passwords   PasswordWriter // nil: passwords cannot be changed
 }
 
 // Config bounds the caches. Zero values stand for the defaults beside them.

@@ -1,6 +1,7 @@
 package action
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 
 	"portico/adapter"
 	"portico/httpapi"
+	"portico/internal/texts"
 )
 
 // apiName is what keys for this API are registered under.
@@ -19,86 +21,41 @@ const apiName = "action"
 
 // Config says how the API is offered.
 type Config struct {
-	Prefix    string // path before /api.php and /api/; "" or "/accounthub"
+	Prefix    string // path before /api.php, /api/ and /mobile/; "" or "/accounthub"
+	BaseURL   string // scheme, host and path that people reach the service by; "": as each request says
 	Language  string // of the texts; "" is English
 	TextsFile string // JSON object, text id to text, that replaces single texts; "" for none
 	MaxBody   int64  // bytes of a request body; default 1 MiB
+	Mobile    bool   // the mobile API is on
+	Apps      []App  // what listapps shows, in this order
+	// SiteTitle names this service in the alert mail of a sign-in by "login"; default Portico.
+	SiteTitle string
+	// ExemptKeys are labels of API keys that the login interval does not apply to.
+	ExemptKeys []string
+
+	Alerts   Alerts   // nil: no alert mail can be sent
+	Sessions Sessions // nil: there are no pages, start_session fails
 }
 
-// Keys is how the API learns who calls.
-type Keys interface {
-	// KeyCaller gives the holder of an API key. Errors: Unauthenticated,
-	// Throttled (a wrong key again too soon from that address).
-	KeyCaller(ctx context.Context, api, presented string, client adapter.Client) (*adapter.Caller, error)
-	// KeyRefused notes in the security log that a valid key's level was too low
-	// for an action.
-	KeyRefused(ctx context.Context, caller *adapter.Caller, client adapter.Client, action string) error
-}
-
-// SignIns checks passwords and account states.
-type SignIns interface {
-	// CheckPassword checks one password. Errors: Throttled, Unavailable.
-	CheckPassword(ctx context.Context, in adapter.SignIn) (*adapter.SignInResult, error)
-	// AccountStatus is StatusUnknown for nobody. Errors: Unavailable.
-	AccountStatus(ctx context.Context, key adapter.PersonKey) (adapter.Status, error)
-}
-
-// People looks people up.
-type People interface {
-	// Person gives one person. Errors: NotFound, Ambiguous, Unavailable.
-	Person(ctx context.Context, key adapter.PersonKey) (*adapter.Person, error)
-	// PersonExists does not call an outage a no. Errors: Unavailable.
-	PersonExists(ctx context.Context, key adapter.PersonKey) (bool, error)
-	// SearchPeople finds by a part of login or display name, ordered by uid.
-	SearchPeople(ctx context.Context, text string, limit int) ([]*adapter.Person, error)
-}
-
-// Groups looks groups up.
-type Groups interface {
-	// SearchGroups finds by a part of the name.
-	SearchGroups(ctx context.Context, text string, limit int) ([]*adapter.Group, error)
-	// Groups gives all, ordered by gid.
-	Groups(ctx context.Context) ([]*adapter.Group, error)
-	// GroupsOf gives a person's. Errors: NotFound "user".
-	GroupsOf(ctx context.Context, key adapter.PersonKey) ([]*adapter.Group, error)
-	// MembersOf gives a group's people, ordered by uid. Errors: NotFound "group".
-	MembersOf(ctx context.Context, gid int64) ([]*adapter.Person, error)
-}
-
-// Managers knows who manages whom, directly.
-type Managers interface {
-	// IsManagerOf has the errors NotFound "manager" and NotFound "employee".
-	IsManagerOf(ctx context.Context, manager, employee adapter.PersonKey) (bool, error)
-	// Managed gives a manager's people, ordered by uid. Errors: NotFound "user".
-	Managed(ctx context.Context, key adapter.PersonKey) ([]*adapter.Person, error)
-	// Managers gives a person's managers, ordered by uid. Errors: NotFound "user".
-	Managers(ctx context.Context, key adapter.PersonKey) ([]*adapter.Person, error)
-}
-
-// Adapter is everything that the API asks for.
-type Adapter interface {
-	Keys
-	SignIns
-	People
-	Groups
-	Managers
-}
-
-// API serves the action API. It is an httpapi.Dialect and an httpapi.FailureWriter.
+// API serves the action API and its mobile API. It is an httpapi.Dialect and an
+// httpapi.FailureWriter.
 type API struct {
 	cfg     Config
 	adapter Adapter
 	log     *slog.Logger
-	texts   *texts
+	texts   *texts.Catalogue
 	actions map[string]*action
-	calls   sync.Pool // of *call
+	mobile  map[string]*action
+	apps    appList
+	exempt  map[string]bool // labels of keys
+	calls   sync.Pool       // of *call
 
 	headers headers
 	warned  warnings
 }
 
-// New makes the API. Errors: a prefix that is no plain path, texts that cannot be
-// read.
+// New makes the API. Errors: a prefix that is no plain path, a base URL that is
+// none, texts that cannot be read, an app that is no JSON object.
 func New(cfg Config, a Adapter, log *slog.Logger) (*API, error) {
 	cfg.Prefix = strings.TrimRight(cfg.Prefix, "/")
 	if err := checkPrefix(cfg.Prefix); err != nil {
@@ -107,16 +64,33 @@ func New(cfg Config, a Adapter, log *slog.Logger) (*API, error) {
 	if cfg.MaxBody <= 0 {
 		cfg.MaxBody = 1 << 20
 	}
-	texts, err := loadTexts(cfg.Language, cfg.TextsFile)
+	cfg.SiteTitle = cmp.Or(cfg.SiteTitle, "Portico")
+	cfg.BaseURL = strings.TrimRight(cfg.BaseURL, "/")
+	origin, err := originOf(cfg.BaseURL)
 	if err != nil {
 		return nil, err
 	}
-	api := &API{cfg: cfg, adapter: a, log: log, texts: texts, actions: map[string]*action{}, headers: newHeaders()}
-	for _, act := range table() {
-		api.actions[act.name] = &act
+	api := &API{cfg: cfg, adapter: a, log: log, headers: newHeaders(), exempt: map[string]bool{}}
+	if api.texts, err = texts.Load(cfg.Language, cfg.TextsFile); err != nil {
+		return nil, err
 	}
+	if api.apps, err = newAppList(cfg.Apps, origin); err != nil {
+		return nil, err
+	}
+	for _, label := range cfg.ExemptKeys {
+		api.exempt[label] = label != ""
+	}
+	api.actions, api.mobile = byName(table()), byName(mobileTable())
 	api.calls.New = func() any { return &call{} }
 	return api, nil
+}
+
+func byName(rows []action) map[string]*action {
+	m := make(map[string]*action, len(rows))
+	for _, act := range rows {
+		m[act.name] = &act
+	}
+	return m
 }
 
 // checkPrefix accepts "" and paths of segments that never need encoding, as
@@ -136,29 +110,40 @@ func checkPrefix(prefix string) error {
 	return nil
 }
 
-// Mount adds the three roots of the API. Everything below api/ is this API's, so
-// dialects with more special paths below it are mounted before. The plain
-// comparisons stand before the router's patterns because they are much cheaper.
+// Mount adds the roots of the API and of the mobile API. Everything below api/ is
+// this API's, so dialects with more special paths below it are mounted before. The
+// plain comparisons stand before the router's patterns because they are much cheaper.
 func (a *API) Mount(r *mux.Router) {
-	php, root := a.cfg.Prefix+"/api.php", a.cfg.Prefix+"/api"
-	is := func(path string) mux.MatcherFunc {
-		return func(r *http.Request, _ *mux.RouteMatch) bool { return r.URL.Path == path }
-	}
+	root := a.cfg.Prefix + "/api"
 	below := func(r *http.Request, _ *mux.RouteMatch) bool { return strings.HasPrefix(r.URL.Path, root+"/") }
 	r.MatcherFunc(below).PathPrefix(root + "/").HandlerFunc(a.servePath)
-	r.MatcherFunc(is(php)).Path(php).HandlerFunc(a.servePHP)
-	r.MatcherFunc(is(root)).Path(root).HandlerFunc(a.servePath)
+	exactly := func(path string, handler http.HandlerFunc) {
+		is := func(r *http.Request, _ *mux.RouteMatch) bool { return r.URL.Path == path }
+		r.MatcherFunc(is).Path(path).HandlerFunc(handler)
+	}
+	exactly(root+".php", a.servePHP)
+	exactly(root, a.servePath)
+	for _, path := range mobilePaths() {
+		exactly(a.cfg.Prefix+path, a.serveMobile)
+	}
 }
 
-// servePHP serves api.php: everything is in query and body.
-func (a *API) servePHP(w http.ResponseWriter, r *http.Request) { a.serve(w, r, false) }
+// door is the kind of URL that a request came to.
+type door uint8
 
-// servePath serves api/ and what is below it.
-func (a *API) servePath(w http.ResponseWriter, r *http.Request) { a.serve(w, r, true) }
+const (
+	doorPHP    door = iota // api.php: everything is in query and body
+	doorPath               // api/ and what is below it
+	doorMobile             // mobile/: parameters as on api.php, all answers JSON
+)
+
+func (a *API) servePHP(w http.ResponseWriter, r *http.Request)    { a.serve(w, r, doorPHP) }
+func (a *API) servePath(w http.ResponseWriter, r *http.Request)   { a.serve(w, r, doorPath) }
+func (a *API) serveMobile(w http.ResponseWriter, r *http.Request) { a.serve(w, r, doorMobile) }
 
 // merge gathers the parameters of the request, as its kind of URL wants it.
-func (a *API) merge(c *call, r *http.Request, body []byte, inPath bool) error {
-	if !inPath {
+func (a *API) merge(c *call, r *http.Request, body []byte, d door) error {
+	if d != doorPath {
 		return c.mergePHP(r, body)
 	}
 	return c.mergePath(r, body, r.URL.EscapedPath()[len(a.cfg.Prefix)+len("/api"):])
@@ -168,8 +153,12 @@ func (a *API) merge(c *call, r *http.Request, body []byte, inPath bool) error {
 // kept after the answer.
 type call struct {
 	ctx    context.Context
+	w      http.ResponseWriter
+	r      *http.Request
 	action *action
-	caller *adapter.Caller
+	caller *adapter.Caller // of the action API
+	mobile bool            // a request of the mobile API
+	user   *adapter.Person // of the mobile API
 	client adapter.Client
 	params params
 	out    []byte
@@ -190,7 +179,7 @@ func (c *call) reset() {
 	*c = call{params: params, out: out, body: body}
 }
 
-func (a *API) serve(w http.ResponseWriter, r *http.Request, inPath bool) {
+func (a *API) serve(w http.ResponseWriter, r *http.Request, d door) {
 	a.headers.set(w.Header())
 	if r.Method == http.MethodOptions {
 		a.headers.preflight(w.Header())
@@ -202,14 +191,18 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, inPath bool) {
 		c.reset()
 		a.calls.Put(c)
 	}()
-	c.ctx = r.Context()
+	c.ctx, c.w, c.r, c.mobile = r.Context(), w, r, d == doorMobile
 	exchange := httpapi.FromContext(c.ctx)
 	c.client = adapter.Client{Address: exchange.Client(), RequestID: exchange.RequestID()}
 	body, err := a.readBody(c, w, r)
 	if err == nil {
-		err = a.merge(c, r, body, inPath)
+		err = a.merge(c, r, body, d)
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case c.mobile:
+		err = a.runMobile(c, exchange)
+	default:
 		err = a.run(c, exchange)
 	}
 	if err != nil {
@@ -230,7 +223,7 @@ func (a *API) run(c *call, exchange *httpapi.Exchange) error {
 	if err != nil {
 		return err
 	}
-	c.caller = caller
+	c.caller, c.client.Exempt = caller, a.exempt[caller.Label]
 	exchange.SetKey(caller.KeyID)
 	name := c.params.get("action")
 	if name.missing() || !name.scalar() {

@@ -13,6 +13,8 @@ import (
 
 // fake is an adapter over the people of the conformance vectors.
 type fake struct {
+	fakeLocals
+
 	mu      sync.Mutex
 	now     time.Time
 	keys    map[string]adapter.Caller
@@ -29,6 +31,8 @@ type fake struct {
 	refused  []string // action names that KeyRefused was told of
 	searched []string // texts that were really looked for
 	signIns  []adapter.SignIn
+
+	appPasswords map[string]string // to user name
 }
 
 const appPassword = "AAAAA-BBBBB-CCCCC-DDDDD"
@@ -38,6 +42,7 @@ func newFake() *fake {
 		return &adapter.Person{UID: uid, Username: username, Name: name, Mail: []string{username + "@example.com"}}
 	}
 	f := &fake{
+		fakeLocals: newFakeLocals(), appPasswords: map[string]string{appPassword: "jdoe"},
 		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		keys: map[string]adapter.Caller{
 			"NONEKEY": {KeyID: 1, Level: adapter.LevelNone, Enforced: true},
@@ -47,6 +52,7 @@ func newFake() *fake {
 			"OLDKEY":  {KeyID: 5, Level: adapter.LevelNone, Label: "taken over"},
 			"K/1+2 3": {KeyID: 6, Level: adapter.LevelFull, Enforced: true},
 			"12345":   {KeyID: 7, Level: adapter.LevelFull, Enforced: true},
+			"PORTAL":  {KeyID: 8, Level: adapter.LevelFull, Enforced: true, Label: "portal"},
 		},
 		people: []*adapter.Person{
 			person(1, "admin", "Ada Min"), person(2, "jdoe", "John Doe"), person(3, "locked", "Lo Cked"),
@@ -112,13 +118,16 @@ func (f *fake) KeyRefused(_ context.Context, _ *adapter.Caller, _ adapter.Client
 func (f *fake) CheckPassword(_ context.Context, in adapter.SignIn) (*adapter.SignInResult, error) {
 	f.mu.Lock()
 	f.signIns = append(f.signIns, in)
-	if in.FullSignIn {
-		if err := f.gated(f.logins, in.Client.Address+" "+strings.ToLower(in.Username)); err != nil {
-			f.mu.Unlock()
+	f.mu.Unlock()
+	if in.FullSignIn && !in.Client.Exempt {
+		bucket := f.logins
+		if in.Surface == adapter.SurfaceMobile {
+			bucket = f.mobileGate
+		}
+		if err := f.gated(bucket, in.Client.Address+" "+strings.ToLower(in.Username)); err != nil {
 			return nil, err
 		}
 	}
-	f.mu.Unlock()
 	if err := f.broken(); err != nil {
 		return nil, err
 	}
@@ -126,14 +135,12 @@ func (f *fake) CheckPassword(_ context.Context, in adapter.SignIn) (*adapter.Sig
 	if p == nil {
 		return &adapter.SignInResult{}, nil
 	}
-	r := &adapter.SignInResult{Person: p, Status: f.statusOf(p)}
-	switch in.Password {
-	case p.Username + "-pw":
-		r.PasswordRight = !in.AppPasswordOnly || !p.HasTOTP
-	case appPassword:
-		r.PasswordRight = p.Username == "jdoe"
+	r := &adapter.SignInResult{Person: p, Status: f.statusOf(p), PasswordRight: in.Password == p.Username+"-pw"}
+	r.OK = r.PasswordRight && (!in.AppPasswordOnly || !p.HasTOTP)
+	if f.appPasswords[in.Password] == p.Username && in.Surface != adapter.SurfaceMobile {
+		r.PasswordRight, r.OK = true, true
 	}
-	r.OK = r.PasswordRight && r.Status.MaySignIn()
+	r.OK = r.OK && r.Status.MaySignIn() && (in.Surface != adapter.SurfaceMobile || r.Status == adapter.StatusNormal)
 	r.Alert = r.OK && in.FullSignIn && r.Status == adapter.StatusAlert
 	return r, nil
 }

@@ -2,6 +2,7 @@ package action
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -35,9 +36,9 @@ const maxParams = 1000
 
 // get gives the parameter that wins, or an absent one.
 func (p params) get(name string) param {
-	for i := len(p) - 1; i >= 0; i-- {
-		if p[i].name == name {
-			return p[i]
+	for _, v := range slices.Backward(p) {
+		if v.name == name {
+			return v
 		}
 	}
 	return param{}

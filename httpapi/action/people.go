@@ -36,11 +36,7 @@ func userInfo(a *API, c *call) error {
 	out = append(out, `,"name":`...)
 	out = appendString(out, p.Name)
 	out = append(out, `,"email":`...)
-	if email := p.Email(); email != "" {
-		out = appendString(out, email)
-	} else {
-		out = append(out, "null"...)
-	}
+	out = appendEmail(out, p)
 	out = append(out, `,"phone":{"1":`...)
 	out = appendString(out, p.Phone)
 	out = append(out, `,"2":`...)
@@ -49,6 +45,14 @@ func userInfo(a *API, c *call) error {
 	out = strconv.AppendBool(out, p.HasPIN)
 	c.out = append(out, "}}"...)
 	return nil
+}
+
+// appendEmail writes the primary address, or null.
+func appendEmail(out []byte, p *adapter.Person) []byte {
+	if email := p.Email(); email != "" {
+		return appendString(out, email)
+	}
+	return append(out, "null"...)
 }
 
 // tooShort tells whether a search finds nothing by rule.

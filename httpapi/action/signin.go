@@ -1,9 +1,11 @@
 package action
 
 import (
+	"errors"
 	"strconv"
 
 	"portico/adapter"
+	"portico/internal/texts"
 )
 
 // ping answers that the key is good.
@@ -32,13 +34,11 @@ func auth(a *API, c *call) error {
 		return err
 	}
 	if !result.OK {
-		c.refusal(a.texts.get(statusText(result.Status)))
-		c.close()
-		return nil
+		return refused(statusText(result.Status))
 	}
 	c.ok()
 	c.member("msg")
-	c.out = appendString(c.out, a.texts.get(textLoginOK))
+	c.out = appendString(c.out, a.texts.Get(texts.LoginOK))
 	c.close()
 	return nil
 }
@@ -51,36 +51,72 @@ func login(a *API, c *call) error {
 		return err
 	}
 	if !result.OK {
-		id := textLoginIncorrect
+		id := texts.LoginIncorrect
 		if result.PasswordRight {
 			id = statusText(result.Status)
 		}
-		c.refusal(a.texts.get(id))
-		c.close()
+		return refused(id)
+	}
+	if result.Alert {
+		a.mailAlert(c, result.Person)
+		c.okBool("alert", true)
 		return nil
 	}
 	c.ok()
-	if result.Alert {
-		c.member("alert")
-		c.out = append(c.out, "true"...)
+	c.close()
+	return nil
+}
+
+// mailAlert tells the administrator of a sign-in; that it cannot is no reason to
+// keep anybody out.
+func (a *API) mailAlert(c *call, who *adapter.Person) {
+	err := errors.New("no mail server is configured")
+	if a.cfg.Alerts != nil {
+		err = a.cfg.Alerts.AlertMail(c.ctx, who.Username, a.cfg.SiteTitle, c.client)
 	}
+	if err != nil {
+		a.log.WarnContext(c.ctx, "no alert mail for a sign-in", "uid", who.UID, "error", err)
+	}
+}
+
+// alertEmail sends the alert mail for an application that found the status itself.
+// Why no mail can be sent is told as it is.
+func alertEmail(a *API, c *call) error {
+	if a.cfg.Alerts == nil {
+		return refused("invalid_to_email")
+	}
+	app := c.text("appname")
+	if app == "" {
+		app = "???"
+	}
+	err := a.cfg.Alerts.AlertMail(c.ctx, c.name("username"), app, c.client)
+	var e *adapter.Error
+	if errors.As(err, &e) && e.Text != "" && e.Kind != adapter.Internal {
+		c.refusal(e.Text)
+		c.close()
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c.ok()
 	c.close()
 	return nil
 }
 
 // statusText says why somebody with that status is not let in.
-func statusText(s adapter.Status) textID {
+func statusText(s adapter.Status) texts.ID {
 	switch s {
 	case adapter.StatusLocked:
-		return textLocked
+		return texts.Locked
 	case adapter.StatusTerminated:
-		return textTerminated
+		return texts.Terminated
 	case adapter.StatusChangePassword:
-		return textExpired
+		return texts.Expired
 	case adapter.StatusUnknown, adapter.StatusNormal, adapter.StatusAlert:
-		return textLoginIncorrect
+		return texts.LoginIncorrect
 	default:
-		return textStateError
+		return texts.StateError
 	}
 }
 

@@ -11,6 +11,7 @@ type valueType uint8
 
 const (
 	typeText   valueType = iota // a text; JSON numbers count, as written
+	typeLong                    // the same, as long as the body may be
 	typeName                    // a text that is more than white space
 	typeNumber                  // a number or numeric text
 	typeFlag                    // a text with a 0 or a 1 in it, a boolean, a number
@@ -29,6 +30,7 @@ type rule struct {
 	typ      valueType
 	optional bool // nothing is wrong when it is missing
 	emptyOK  bool // must be sent, but may be "" or "0"
+	zeroOK   bool // "0" and 0 are as good as any other value
 	oneOf    []rule
 }
 
@@ -73,7 +75,7 @@ func (r *rule) ok(v param) bool {
 	if r.emptyOK {
 		return r.fits(v)
 	}
-	if v.missing() {
+	if v.missing() && (!r.zeroOK || !v.scalar() || v.value == "") {
 		return r.optional
 	}
 	return r.fits(v)
@@ -83,6 +85,8 @@ func (r *rule) fits(v param) bool {
 	switch r.typ {
 	case typeText:
 		return v.scalar() && len(v.value) <= maxText
+	case typeLong:
+		return v.scalar()
 	case typeName:
 		return v.scalar() && len(v.value) <= maxName && strings.TrimSpace(v.value) != ""
 	case typeNumber:
@@ -112,8 +116,12 @@ func (c *call) flag(name string) bool {
 	return v.kind == kindTrue || v.scalar() && strings.Contains(v.value, "1")
 }
 
-// person is who the action's group of uid and username means.
+// person is who the action's group of uid and username means; in the mobile API
+// it is always who showed the sync code.
 func (c *call) person() adapter.PersonKey {
+	if c.user != nil {
+		return adapter.ByUID(c.user.UID)
+	}
 	for i := range c.action.params {
 		r := &c.action.params[i]
 		if r.oneOf == nil {

@@ -164,6 +164,7 @@ func Run(t *testing.T, b Backend) {
 		{"Open", testOpen},
 		{"IDs", testIDs},
 		{"Status", testStatus},
+		{"Sessions", testSessions},
 		{"Keys", testKeys},
 		{"TOTP", testTOTP},
 		{"Notes", testNotes},

@@ -60,6 +60,7 @@ func testThrottle(t *testing.T, b Backend) {
 		}
 	})
 	t.Run("Gate", func(t *testing.T) { throttleGate(t, b) })
+	t.Run("Many", func(t *testing.T) { throttleMany(t, b) })
 }
 
 func throttleWindow(t *testing.T, b Backend) {
@@ -144,5 +145,31 @@ func throttleGate(t *testing.T, b Backend) {
 	clock.Add(-time.Hour) // the clock is set back: nobody waits for an hour
 	if wait, err := processes[0].Gate(ctx, "203.0.113.9", 2*time.Second); err != nil || wait != 0 {
 		t.Errorf("clock set back: %v, %v", wait, err)
+	}
+}
+
+func throttleMany(t *testing.T, b Backend) {
+	clock := NewClock()
+	s := b.Fresh(t).Open(t, func(o *store.Options) { o.Clock = clock.Now })
+	ctx := t.Context()
+	for i := 1; i <= 2; i++ {
+		counts, err := s.FailAll(ctx, store.Window{Bucket: "a", Length: time.Minute}, store.Window{Bucket: "b", Length: time.Hour})
+		must(t, err)
+		if len(counts) != 2 || counts[0].Count != i || counts[1].Count != i {
+			t.Errorf("counts %+v, want %d each", counts, i)
+		}
+	}
+	if _, err := s.FailAll(ctx, store.Window{Bucket: "a", Length: time.Minute}, store.Window{Bucket: "b"}); !errors.Is(err, store.ErrInvalid) {
+		t.Errorf("a bad window: %v", err)
+	}
+	clock.Add(time.Minute)
+	for bucket, want := range map[string]int{"a": 0, "b": 2} {
+		if f, err := s.Failures(ctx, bucket); err != nil || f.Count != want {
+			t.Errorf("%s: %+v, %v, want %d", bucket, f, err, want)
+		}
+	}
+	must(t, s.ClearAll(ctx, "a", "b"))
+	if f, err := s.Failures(ctx, "b"); err != nil || f.Count != 0 {
+		t.Errorf("cleared: %+v, %v", f, err)
 	}
 }

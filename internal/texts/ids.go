@@ -1,0 +1,59 @@
+package texts
+
+// The messages of the action API and its mobile API.
+const (
+	LoginOK           ID = "login successful"
+	LoginIncorrect    ID = "login incorrect"
+	Locked            ID = "account locked"
+	Terminated        ID = "account terminated"
+	Expired           ID = "password expired"
+	StateError        ID = "account state error"
+	CodeIncorrect     ID = "2fa incorrect"
+	NoSuchCode        ID = "no such code or code expired"
+	NoUser            ID = "user does not exist"
+	NoGroup           ID = "group does not exist"
+	InvalidParameters ID = "invalid parameters"
+	DirectoryError    ID = "ldap error"
+	SlowDown          ID = "slow down"
+	MobileDisabled    ID = "mobile login disabled"
+	TryOnWeb          ID = "login failed try on web"
+	PairByQR          ID = "2-factor is enabled, you need to use the QR code or manual setup for security reasons"
+	MobileNoKey       ID = "mobile credentials missing"
+	MobileBadKey      ID = "mobile credentials invalid"
+	MobileNoAction    ID = "action not available"
+	InternalError     ID = "internal error"
+)
+
+// The alert mail, with the placeholders {username} {appname} {datetime} {ipaddr}.
+const (
+	AlertSubject ID = "admin alert email subject"
+	AlertMessage ID = "admin alert email message"
+)
+
+// Messages of the pages for people.
+const (
+	NoUsername          ID = "Username not found."
+	PasswordIncorrect   ID = "Password incorrect."
+	LoginCodeIncorrect  ID = "Code incorrect."
+	FillInAll           ID = "Fill in all three boxes."
+	NoAppPasswords      ID = "App passwords are not allowed here."
+	SamePassword        ID = "old and new passwords match"
+	PasswordMismatch    ID = "new password mismatch"
+	OldPasswordWrong    ID = "current password incorrect"
+	WeakPassword        ID = "weak password"
+	PINUpdated          ID = "pin updated"
+	PINMismatch         ID = "new pin mismatch"
+	PINFormat           ID = "invalid pin format"
+	DirectoryServerText ID = "ldap server error"
+)
+
+// All lists the ids that every language has a text for.
+func All() []ID {
+	return []ID{
+		LoginOK, LoginIncorrect, Locked, Terminated, Expired, StateError, CodeIncorrect, NoSuchCode, NoUser,
+		NoGroup, InvalidParameters, DirectoryError, SlowDown, MobileDisabled, TryOnWeb, PairByQR, MobileNoKey,
+		MobileBadKey, MobileNoAction, InternalError, AlertSubject, AlertMessage, NoUsername, PasswordIncorrect,
+		LoginCodeIncorrect, FillInAll, NoAppPasswords, SamePassword, PasswordMismatch, OldPasswordWrong,
+		WeakPassword, PINUpdated, PINMismatch, PINFormat, DirectoryServerText,
+	}
+}
