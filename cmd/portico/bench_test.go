@@ -21,16 +21,34 @@ import (
 // benchPeople is the size of the directory behind the request benchmarks.
 const benchPeople = 10000
 
-func startSample(b testing.TB, people int) (*testenv.LDAPServer, *sample.Directory) {
+func startSample(b testing.TB, people int, options ...testenv.LDAPOption) (*testenv.LDAPServer, *sample.Directory) {
 	b.Helper()
 	d := sample.New(sample.Options{People: people, BaseDN: "dc=example,dc=com"})
 	ldif := d.LDIF()
 	defer ldif.Close()
-	return testenv.OpenLDAP(b, testenv.WithLDIF(ldif)), d
+	return testenv.OpenLDAP(b, append(options, testenv.WithLDIF(ldif))...), d
 }
 
-// client is an HTTP client that keeps a connection for every worker.
-func httpClient() *http.Client {
+// dialMany gives connections that are kept, bound as the service or not.
+func dialMany(b testing.TB, server *testenv.LDAPServer, n int, bound bool) []*ldap.Conn {
+	b.Helper()
+	conns := make([]*ldap.Conn, n)
+	for i := range conns {
+		conn, err := ldap.DialURL(server.URL())
+		if err == nil && bound {
+			err = conn.Bind(server.ServiceDN, server.ServicePassword)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = conn.Close() })
+		conns[i] = conn
+	}
+	return conns
+}
+
+// httpClient keeps a connection for every worker.
+func httpClient(workers int) *http.Client {
 	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers, MaxIdleConns: workers}}
 }
 
@@ -71,17 +89,15 @@ func BenchmarkAuth(b *testing.B) {
 	s := start(b, server, setup{})
 	s.waitReady()
 	people := normalPeople(d, 1000)
-	conns := make([]*ldap.Conn, workers)
-	for i := range conns {
-		conn, err := ldap.DialURL(server.URL())
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer conn.Close()
-		conns[i] = conn
+	for _, workers := range workerCounts() {
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) { benchAuth(b, server, s, people, workers) })
 	}
-	c := httpClient()
-	compare(b, 2000, func(w, i int) error {
+}
+
+func benchAuth(b *testing.B, server *testenv.LDAPServer, s *service, people []sample.Person, workers int) {
+	conns := dialMany(b, server, workers, false)
+	c := httpClient(workers)
+	compare(b, workers, 2000, func(w, i int) error {
 		p := people[i%len(people)]
 		return conns[w].Bind(p.DN, sample.Password(p.UID))
 	}, func(_, i int) error {
@@ -102,7 +118,7 @@ func BenchmarkUserinfo(b *testing.B) {
 	s := start(b, server, setup{top: "log: {level: warn}"})
 	s.waitReady()
 	people := normalPeople(d, 1000)
-	c := httpClient()
+	c := httpClient(workers)
 	target := func(i int) string {
 		return s.url + "/api/userinfo/" + s.key + "/?username=" + url.QueryEscape(people[i%len(people)].UID)
 	}
@@ -111,7 +127,7 @@ func BenchmarkUserinfo(b *testing.B) {
 		b.Fatal(err)
 	}
 	bare := bareHandler(b, body)
-	compare(b, 10000, func(_, i int) error {
+	compare(b, workers, 10000, func(_, i int) error {
 		_, err := fetch(c, bare+"/api/userinfo/"+s.key+"/?username="+people[i%len(people)].UID, nil)
 		return err
 	}, func(_, i int) error {

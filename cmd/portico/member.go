@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -77,7 +78,7 @@ func plain(attributes map[string]configs.Names) map[string][]string {
 func (m *member) follow(into *mirror.Mirror, log *slog.Logger) (err error) {
 	m.feed, err = feed.New(feed.Config{
 		Directory: m.cfg.Name, Mode: feed.Mode(m.cfg.Sync.Mode), Interval: m.cfg.Sync.Interval,
-		Servers: m.cfg.URLs, BindDN: m.cfg.BindDN,
+		Servers: m.cfg.URLs, BindDN: m.cfg.BindDN, MaxWait: 10 * time.Second,
 	}, m.client, m.mapper, feed.OnMirror(into), log, time.Now)
 	if err != nil {
 		return fmt.Errorf("directory %s: %w", m.cfg.Name, err)
@@ -101,6 +102,25 @@ type live struct{ feed.Feed }
 func (l live) Live() bool {
 	s := l.Status()
 	return s.Mode == feed.ModeSyncrepl && s.Phase == feed.PhaseFollowing
+}
+
+// warnOfWeaknesses asks the server, once it answers, for settings that are
+// dangerous behind careless programs, and says so in the log.
+func (m *member) warnOfWeaknesses(ctx context.Context, log *slog.Logger) {
+	for wait := time.Second; ; wait = min(2*wait, 5*time.Minute) {
+		found, err := m.client.Weaknesses(ctx, m.cfg.BaseDN)
+		if err == nil {
+			for _, weakness := range found {
+				log.Warn(weakness+"; Portico does not depend on it, but other programs may", "directory", m.cfg.Name)
+			}
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
 }
 
 // readiness: a directory is ready once all of it is in the mirror. The text is

@@ -20,6 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	beChild()
 	client.LimitDecoder()
 	os.Exit(m.Run())
 }

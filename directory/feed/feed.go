@@ -191,13 +191,15 @@ func (f *follower) session(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read where the feed stands: %w", err)
 	}
+	at := readPosition(text)
 	server, err := f.askServer(ctx)
 	if err != nil {
+		// What an earlier process read of this configuration serves meanwhile.
+		f.status.set(func(s *Status) { s.Complete = s.Complete || at.Fingerprint == f.fingerprint })
 		return err
 	}
 	f.status.contact()
 	mode := f.choose(server)
-	at := readPosition(text)
 	full := f.full.Load()
 	if full || at.Mode != mode || at.Fingerprint != f.fingerprint {
 		if text != "" && !full {

@@ -19,7 +19,7 @@ const maxLogin = 256
 // PersonByLogin finds the one person with that login name; letter case and
 // surrounding space do not matter. Errors: directory.ErrNotFound, ErrAmbiguous
 // (two entries of one directory have it), ErrUnavailable (the mirror does not
-// know the name and LDAP cannot be asked).
+// know the name, or not yet for sure whose it is, and LDAP cannot be asked).
 func (p *Population) PersonByLogin(ctx context.Context, name string) (*directory.Entry, error) {
 	login := directory.FoldName(name)
 	if login == "" || len(login) > maxLogin || strings.ContainsRune(login, 0) {
@@ -38,12 +38,29 @@ func (p *Population) PersonByLogin(ctx context.Context, name string) (*directory
 		return nil, fmt.Errorf("look up a login name in the mirror: %w", err)
 	case len(found) > 1:
 		return nil, directory.ErrAmbiguous
+	case len(found) == 1 && p.outranked(ctx, found[0], login):
+		// Another directory may own the name and was not read yet.
 	case len(found) == 1:
 		p.logins.Keep(ticket, login, found[0])
 		p.entries.Keep(p.entries.Begin(), found[0].ID, found[0])
 		return found[0], nil
 	}
 	return p.askByLogin(ctx, login)
+}
+
+// outranked tells whether a directory of higher precedence, which might have a
+// person with that login name, was never read to the end.
+func (p *Population) outranked(ctx context.Context, e *directory.Entry, login string) bool {
+	for i := range p.members {
+		m := &p.members[i]
+		if m.Name == e.ID.Directory {
+			return false
+		}
+		if _, err := m.Mapper.PersonByUsername(login); err == nil && !p.complete(ctx, m) {
+			return true
+		}
+	}
+	return false
 }
 
 // askByLogin asks LDAP for a login name that the mirror does not know. Equal
