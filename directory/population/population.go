@@ -12,6 +12,7 @@ package population
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -109,9 +110,10 @@ func New(cfg Config, members []Member, m *mirror.Mirror, log *slog.Logger, now f
 	return p, nil
 }
 
-// changed drops what a committed change touches. Nil means everything. An entry
-// that is not cached may have come to share a login name with one that is, so
-// then all names are looked up again.
+// changed drops what a committed change touches. Nil means everything. A change
+// may bring an entry a login name that is cached for another one: the name it
+// has now is looked up again too, and where it is not known what the name was
+// before, all are.
 func (p *Population) changed(ids []directory.ID) {
 	p.nobody.Purge()
 	if ids == nil {
@@ -120,10 +122,15 @@ func (p *Population) changed(ids []directory.ID) {
 		return
 	}
 	for _, id := range ids {
-		if old, ok := p.entries.Drop(id); ok {
-			p.logins.Drop(old.Login)
-		} else {
+		old, cached := p.entries.Drop(id)
+		now, err := p.mirror.Get(context.Background(), id)
+		if !cached || (err != nil && !errors.Is(err, directory.ErrNotFound)) {
 			p.logins.Purge()
+			continue
+		}
+		p.logins.Drop(old.Login)
+		if err == nil {
+			p.logins.Drop(now.Login)
 		}
 	}
 }
