@@ -19,7 +19,7 @@ const maxLogin = 256
 // PersonByLogin finds the one person with that login name; letter case and
 // surrounding space do not matter. Errors: directory.ErrNotFound, ErrAmbiguous
 // (two entries of one directory have it), ErrUnavailable (the mirror does not
-// know the name and LDAP cannot be asked).
+// know the name, or an earlier directory might own it, and LDAP cannot be asked).
 func (p *Population) PersonByLogin(ctx context.Context, name string) (*directory.Entry, error) {
 	login := directory.FoldName(name)
 	if login == "" || len(login) > maxLogin || strings.ContainsRune(login, 0) {
@@ -31,19 +31,34 @@ func (p *Population) PersonByLogin(ctx context.Context, name string) (*directory
 	if until, ok := p.nobody.Get(login); ok && p.now().Before(until) {
 		return nil, directory.ErrNotFound
 	}
-	ticket := p.logins.Begin()
+	ticket, byID := p.logins.Begin(), p.entries.Begin()
 	found, err := p.mirror.ByLogin(ctx, login)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("look up a login name in the mirror: %w", err)
 	case len(found) > 1:
 		return nil, directory.ErrAmbiguous
-	case len(found) == 1:
+	case len(found) == 1 && p.precedes(ctx, found[0]):
 		p.logins.Keep(ticket, login, found[0])
-		p.entries.Keep(p.entries.Begin(), found[0].ID, found[0])
+		p.entries.Keep(byID, found[0].ID, found[0])
 		return found[0], nil
 	}
 	return p.askByLogin(ctx, login)
+}
+
+// precedes tells whether a person's directory is the first that could own the
+// login name: of each earlier one the mirror must have held everything.
+func (p *Population) precedes(ctx context.Context, e *directory.Entry) bool {
+	for i := range p.members {
+		m := &p.members[i]
+		if m.Name == e.ID.Directory {
+			break
+		}
+		if _, err := m.Mapper.PersonByUsername(e.Login); err == nil && !p.complete(ctx, m) {
+			return false
+		}
+	}
+	return true
 }
 
 // askByLogin asks LDAP for a login name that the mirror does not know. Equal

@@ -165,3 +165,19 @@ func TestAbuse_A09_RenamedOntoACachedName(t *testing.T) {
 	w.learn(t, w.one, "x", "ann")
 	w.want(t, "bob", "y", nil)
 }
+
+func TestEarlierDirectoryThatWasNeverRead(t *testing.T) {
+	w := newWorld(t, true)
+	w.one.entries = map[string]string{"x": "ann"}
+	w.two.entries = map[string]string{"y": "ann", "z": "bob"}
+	w.one.down = true
+	w.read(t, w.two)
+	w.want(t, "ann", "", directory.ErrUnavailable)
+	w.one.set(func() { w.one.down = false })
+	w.want(t, "ann", "x", nil)
+	w.want(t, "bob", "z", nil)
+	w.read(t, w.one)
+	w.one.set(func() { w.one.down = true })
+	w.want(t, "ann", "x", nil)
+	w.want(t, "bob", "z", nil)
+}
