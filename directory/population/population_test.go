@@ -166,6 +166,27 @@ func TestAbuse_A09_RenamedOntoACachedName(t *testing.T) {
 	w.want(t, "bob", "y", nil)
 }
 
+// A person was renamed and the old name given to somebody else, and the mirror
+// has not heard of it: the old password must not open the new person's name.
+func TestAbuse_A19_NamePassedOn(t *testing.T) {
+	w := newWorld(t, false)
+	w.one.entries = map[string]string{"x": "ann"}
+	w.read(t, w.one)
+	w.read(t, w.two)
+	e := w.want(t, "ann", "x", nil)
+	w.one.set(func() { w.one.entries = map[string]string{"x": "anna", "y": "ann"} })
+	if r, _ := w.Authenticate(t.Context(), e, "x-pw"); r.SignedIn() || r.Verdict == directory.VerdictWrong {
+		t.Errorf("the former holder of a name signed in with it, or was counted: %+v", r)
+	}
+	e = w.want(t, "ann", "y", nil)
+	if r, _ := w.Authenticate(t.Context(), e, "x-pw"); r.Verdict != directory.VerdictWrong {
+		t.Errorf("the former holder's password: %+v", r)
+	}
+	if r, _ := w.Authenticate(t.Context(), e, "y-pw"); !r.SignedIn() {
+		t.Errorf("the new holder: %+v", r)
+	}
+}
+
 func TestEarlierDirectoryThatWasNeverRead(t *testing.T) {
 	w := newWorld(t, true)
 	w.one.entries = map[string]string{"x": "ann"}
