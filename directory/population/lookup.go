@@ -154,8 +154,8 @@ func (p *Population) complete(ctx context.Context, m *Member) bool {
 	return err == nil && !state.CompletedAt.IsZero()
 }
 
-// PersonByID finds a person by permanent identity. Errors: directory.ErrNotFound,
-// ErrUnavailable.
+// PersonByID finds a person by permanent identity. Errors: directory.ErrNotFound
+// (also where an earlier directory owns the login name), ErrUnavailable.
 func (p *Population) PersonByID(ctx context.Context, id directory.ID) (*directory.Entry, error) {
 	return p.byID(ctx, id, directory.KindPerson)
 }
@@ -169,10 +169,20 @@ func (p *Population) GroupByID(ctx context.Context, id directory.ID) (*directory
 func (p *Population) byID(ctx context.Context, id directory.ID, kind directory.Kind) (*directory.Entry, error) {
 	e, err := p.entries.Load(id, func() (*directory.Entry, error) {
 		e, err := p.mirror.Get(ctx, id)
-		if !errors.Is(err, directory.ErrNotFound) {
+		if errors.Is(err, directory.ErrNotFound) {
+			e, err = p.askByID(ctx, id)
+		}
+		if err != nil || e.Kind != directory.KindPerson {
 			return e, err
 		}
-		return p.askByID(ctx, id)
+		shadowed, err := p.mirror.Shadowed(ctx, id)
+		switch {
+		case shadowed:
+			return nil, directory.ErrNotFound
+		case err != nil && !errors.Is(err, directory.ErrNotFound): // a first load may hide what was just read
+			return nil, err
+		}
+		return e, nil
 	})
 	if err != nil {
 		return nil, err

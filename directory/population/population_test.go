@@ -202,3 +202,22 @@ func TestEarlierDirectoryThatWasNeverRead(t *testing.T) {
 	w.want(t, "ann", "x", nil)
 	w.want(t, "bob", "z", nil)
 }
+
+func TestShadowedPersonIsNobody(t *testing.T) {
+	w := newWorld(t, true)
+	w.two.entries = map[string]string{"y": "ann"}
+	w.read(t, w.one)
+	w.read(t, w.two)
+	id := directory.ID{Directory: "two", Stable: "y"}
+	if _, err := w.PersonByID(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	w.learn(t, w.one, "x", "ann")
+	if e, err := w.PersonByID(t.Context(), id); !errors.Is(err, directory.ErrNotFound) {
+		t.Errorf("a person whose login name belongs to another: %v, %v", e, err)
+	}
+	w.learn(t, w.one, "x", "anna")
+	if _, err := w.PersonByID(t.Context(), id); err != nil {
+		t.Errorf("visible again: %v", err)
+	}
+}
