@@ -94,7 +94,7 @@ type Adapter struct {
 	log   *slog.Logger
 	now   func() time.Time
 
-	numbers *cache.Cache[directory.ID, int64]     // uid or gid; never changes
+	numbers *cache.Cache[directory.ID, int64]     // uid or gid
 	owners  *cache.Cache[numberKey, directory.ID] // the way back
 	locals  *cache.Cache[int64, store.Local]      // by uid
 	keys    *cache.Cache[keyHash, store.Key]      // keys that were good

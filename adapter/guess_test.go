@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"portico/adapter/store"
 )
 
 func TestAbuse_B10_HugeNamesInTheGate(t *testing.T) {
@@ -17,4 +19,21 @@ func TestAbuse_B10_HugeNamesInTheGate(t *testing.T) {
 			t.Errorf("a key of %d bytes is kept", len(key))
 		}
 	}
+}
+
+// An importer gives a person another number while the service runs.
+func TestNumberTakenOver(t *testing.T) {
+	h := newHouse(t)
+	old := h.uid(t, "ann")
+	if _, err := h.Person(t.Context(), ByUID(old)); err != nil {
+		t.Fatal(err)
+	}
+	subject := store.Subject{Directory: "corp", Stable: "id-ann", Name: "ann"}
+	must(t, h.other.store.AssignUID(t.Context(), store.KindPerson, subject, 5000))
+	h.settled()
+	if now := h.uid(t, "ann"); now != 5000 {
+		t.Errorf("the number is still %d", now)
+	}
+	_, err := h.Person(t.Context(), ByUID(old))
+	wantKind(t, err, NotFound, "user")
 }

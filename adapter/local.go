@@ -40,13 +40,14 @@ func (a *Adapter) numbersOf(ctx context.Context, kind store.Kind, entries []*dir
 		e := entries[i]
 		subjects[j] = store.Subject{Directory: e.ID.Directory, Stable: e.ID.Stable, Name: nameOf(e)}
 	}
+	ticket := a.numbers.Begin()
 	found, err := a.store.UIDs(ctx, kind, subjects)
 	if err != nil {
 		return nil, fromStore(err, "id")
 	}
 	for j, i := range missing {
 		numbers[i] = found[j]
-		a.numbers.Keep(a.numbers.Begin(), entries[i].ID, found[j])
+		a.numbers.Keep(ticket, entries[i].ID, found[j])
 	}
 	return numbers, nil
 }
@@ -155,7 +156,10 @@ func (a *Adapter) storeChanged(c store.Change) {
 		a.locals.Purge()
 		a.keys.Purge()
 		a.guesses.Purge()
-		a.owners.Purge() // an importer may have taken ids over
+		a.owners.Purge()
+		a.numbers.Purge()
+	case c.Table == store.TableIDs, c.Table == store.TableGroupIDs:
+		a.owners.Purge() // an importer took an id over: the one before it is not named
 		a.numbers.Purge()
 	case c.Table == store.TableKeys:
 		a.keys.Purge()
