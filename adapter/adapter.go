@@ -100,6 +100,7 @@ type Adapter struct {
 	keys    *cache.Cache[keyHash, store.Key]      // keys that were good
 	guesses *cache.Cache[int64, store.Failures]   // by uid
 	gate    *gate                                 // of this process
+	turns   *turns                                // of this process
 	uses    *keyUses
 
 	mailQueued chan struct{} // wakes the outbox
@@ -125,6 +126,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		keys:    cache.New[keyHash, store.Key](1024),
 		guesses: cache.New[int64, store.Failures](cfg.CacheSize),
 		gate:    gate,
+		turns:   newTurns(),
 		uses:    newKeyUses(),
 
 		mailQueued: make(chan struct{}, 1),

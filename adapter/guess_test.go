@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,4 +37,30 @@ func TestNumberTakenOver(t *testing.T) {
 	}
 	_, err := h.Person(t.Context(), ByUID(old))
 	wantKind(t, err, NotFound, "user")
+}
+
+func TestAbuse_B07_PasswordsGuessedAtOnce(t *testing.T) {
+	h := newHouse(t, func(c *Config) { c.FailureLimit = 5 })
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			r, err := h.CheckPassword(t.Context(), SignIn{Username: "ann", Password: "wrong", Client: testClient()})
+			if err != nil || r.OK {
+				t.Errorf("%+v, %v", r, err)
+			}
+		})
+	}
+	all.Wait()
+	if h.dir.binds != 5 {
+		t.Errorf("%d guesses reached the directory, want 5", h.dir.binds)
+	}
+	h.clock.add(time.Hour)
+	for range 50 {
+		all.Go(func() {
+			if r, err := h.CheckPassword(t.Context(), SignIn{Username: "ann", Password: "ann-pw", Client: testClient()}); err != nil || !r.OK {
+				t.Errorf("right password: %+v, %v", r, err)
+			}
+		})
+	}
+	all.Wait()
 }

@@ -36,11 +36,14 @@ func (a *Adapter) CheckPassword(ctx context.Context, in SignIn) (*SignInResult, 
 	if err != nil {
 		return nil, err
 	}
-	if stopped, err := a.guessing(ctx, person.UID); err != nil {
+	done, may, err := a.mayTry(ctx, person.UID)
+	switch {
+	case err != nil:
 		return nil, err
-	} else if stopped {
+	case !may:
 		return a.refused(ctx, in, person, entry, "too many failures")
 	}
+	defer done()
 	if in.Surface != SurfaceMobile {
 		switch owns, err := a.ownsAppPassword(ctx, person.UID, in.Password); {
 		case err != nil:
@@ -193,13 +196,16 @@ func (in SignIn) logText(reason string) string {
 	return text
 }
 
-// guessing tells whether the account had too many failures lately.
-func (a *Adapter) guessing(ctx context.Context, uid int64) (bool, error) {
+// mayTry is false when the account had too many failures lately. After true,
+// call done when the outcome is counted.
+func (a *Adapter) mayTry(ctx context.Context, uid int64) (done func(), may bool, err error) {
 	if a.cfg.FailureLimit < 0 {
-		return false, nil
+		return func() {}, true, nil
 	}
-	n, err := a.failures(ctx, uid)
-	return n >= a.cfg.FailureLimit, err
+	return a.turns.take(ctx, uid, func() (int, error) {
+		n, err := a.failures(ctx, uid)
+		return a.cfg.FailureLimit - n, err
+	})
 }
 
 func (a *Adapter) personOf(ctx context.Context, entry *directory.Entry) (*Person, error) {
