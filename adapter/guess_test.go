@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -63,4 +64,28 @@ func TestAbuse_B07_PasswordsGuessedAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// Who guesses codes of others must not get new tries with a code of his own.
+func TestAbuse_B11_OwnCodeDoesNotClearTheCounter(t *testing.T) {
+	h := newHouse(t, func(c *Config) { c.FailureLimit = 1 })
+	guess := func(n int) {
+		for range n {
+			_, err := h.CodeLogin(t.Context(), "000000", testClient())
+			wantKind(t, err, NotFound, "code")
+		}
+	}
+	own := func() error {
+		code, err := h.GenerateCode(t.Context(), ByUsername("cid"))
+		must(t, err)
+		_, err = h.CodeLogin(t.Context(), strconv.Itoa(code), testClient())
+		return err
+	}
+	for range 3 * codeFactor { // right ones do not add up
+		must(t, own())
+	}
+	guess(codeFactor - 1)
+	must(t, own())
+	guess(1)
+	wantKind(t, own(), NotFound, "code")
 }
