@@ -89,3 +89,24 @@ func TestAbuse_B11_OwnCodeDoesNotClearTheCounter(t *testing.T) {
 	guess(1)
 	wantKind(t, own(), NotFound, "code")
 }
+
+// Nobody's name is counted like a person's, so that neither time nor work tells them apart.
+func TestAbuse_B01_NobodyIsCountedToo(t *testing.T) {
+	h := newHouse(t, func(c *Config) { c.FailureLimit = 3 })
+	for _, name := range []string{"ann", "nobody"} {
+		h.dir.set(func() { h.dir.binds = 0 })
+		for range 5 {
+			r, err := h.CheckPassword(t.Context(), SignIn{Username: name, Password: "wrong", Client: testClient()})
+			if err != nil || r.OK {
+				t.Errorf("%s: %+v, %v", name, r, err)
+			}
+		}
+		if h.dir.binds != 3 {
+			t.Errorf("%s: %d binds, want 3", name, h.dir.binds)
+		}
+	}
+	h.clock.add(time.Hour)
+	if _, err := h.CheckPassword(t.Context(), SignIn{Username: "nobody", Password: "wrong", Client: testClient()}); err != nil || h.dir.binds != 4 {
+		t.Errorf("after the window: %d binds, %v", h.dir.binds, err)
+	}
+}

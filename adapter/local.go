@@ -104,7 +104,7 @@ func (a *Adapter) localsOf(ctx context.Context, uids []int64) ([]store.Local, er
 	return locals, nil
 }
 
-// failures, failed and succeeded keep the count of wrong passwords of an account.
+// failures, fail and succeeded keep the count of wrong passwords of an account.
 // It is shared by all processes and survives a restart.
 
 func (a *Adapter) failures(ctx context.Context, uid int64) (int, error) {
@@ -126,11 +126,11 @@ func (a *Adapter) failures(ctx context.Context, uid int64) (int, error) {
 	return f.Count, nil
 }
 
-func (a *Adapter) failed(ctx context.Context, uid int64) error {
+func (a *Adapter) fail(ctx context.Context, bucket string) error {
 	if a.cfg.FailureLimit < 0 {
 		return nil
 	}
-	_, err := a.store.Fail(ctx, passwordBucket(uid), a.cfg.FailureWindow)
+	_, err := a.store.Fail(ctx, bucket, a.cfg.FailureWindow)
 	return fromStore(err, "user")
 }
 
@@ -146,6 +146,8 @@ func (a *Adapter) succeeded(ctx context.Context, uid int64) error {
 }
 
 func passwordBucket(uid int64) string { return "password/" + strconv.FormatInt(uid, 10) }
+
+func nobodyBucket(name string) string { return "nobody/" + name }
 
 // storeChanged forgets what a change in the store touches. It is called for
 // changes of this process and of others.

@@ -76,11 +76,30 @@ func (a *Adapter) refuseNobody(ctx context.Context, in SignIn, cause error) (*Si
 		a.log.ErrorContext(ctx, "sign-in refused: two entries have this login name; make it unique in the directory",
 			"username", in.Username)
 	}
-	if r, _ := a.dir.Authenticate(ctx, nil, in.Password); r.Verdict == directory.VerdictUnavailable {
-		return nil, &Error{Kind: Unavailable, RetryAfter: 5 * time.Second}
+	name := directory.FoldName(in.Username)
+	switch stopped, err := a.nobodyStopped(ctx, name); {
+	case err != nil:
+		return nil, err
+	case !stopped:
+		if r, _ := a.dir.Authenticate(ctx, nil, in.Password); r.Verdict == directory.VerdictUnavailable {
+			return nil, &Error{Kind: Unavailable, RetryAfter: 5 * time.Second}
+		}
+		if err := a.fail(ctx, nobodyBucket(name)); err != nil {
+			return nil, err
+		}
 	}
 	err := a.logEvent(ctx, in.failureEvent(), 0, in.Client, in.logText("unknown user"))
 	return &SignInResult{}, err
+}
+
+// nobodyStopped is the throttle of a name that nobody has: counted like a
+// person's, or work and time would tell them apart.
+func (a *Adapter) nobodyStopped(ctx context.Context, name string) (bool, error) {
+	if a.cfg.FailureLimit < 0 {
+		return false, nil
+	}
+	f, err := a.store.Failures(ctx, nobodyBucket(name))
+	return f.Count >= a.cfg.FailureLimit, fromStore(err, "user")
 }
 
 func (a *Adapter) refused(ctx context.Context, in SignIn, person *Person, entry *directory.Entry, why string) (*SignInResult, error) {
@@ -107,7 +126,7 @@ func (a *Adapter) judge(ctx context.Context, in SignIn, person *Person, entry *d
 	result := &SignInResult{Person: person, Status: status, PasswordRight: bind.PasswordRight}
 	switch {
 	case bind.Verdict == directory.VerdictWrong:
-		if err := a.failed(ctx, person.UID); err != nil {
+		if err := a.fail(ctx, passwordBucket(person.UID)); err != nil {
 			return nil, err
 		}
 	case bind.SignedIn() && in.admits(status, person):
