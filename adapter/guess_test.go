@@ -110,3 +110,31 @@ func TestAbuse_B01_NobodyIsCountedToo(t *testing.T) {
 		t.Errorf("after the window: %d binds, %v", h.dir.binds, err)
 	}
 }
+
+func TestAbuse_A20_WhatWasMadeHereIsNoPassword(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	app, err := h.AddAppPassword(ctx, ByUsername("ann"), "mail", "", testClient())
+	must(t, err)
+	list, err := h.ListAppPasswords(ctx, ByUsername("ann"))
+	must(t, err)
+	must(t, h.RevokeAppPassword(ctx, ByUsername("ann"), list[0].ID, "", testClient()))
+	_, key, err := h.CreateKey(ctx, KeyRequest{API: "action", Label: "test"})
+	must(t, err)
+	for _, text := range []string{app, key} {
+		for _, surface := range []Surface{SurfaceAPI, SurfaceMobile, SurfacePortal} {
+			for _, name := range []string{"ann", "nobody"} {
+				r, err := h.CheckPassword(ctx, SignIn{Surface: surface, Username: name, Password: text, Client: testClient()})
+				if err != nil || r.OK {
+					t.Errorf("%s: %+v, %v", name, r, err)
+				}
+			}
+		}
+	}
+	if h.dir.binds != 0 {
+		t.Errorf("%d of them were sent to the directory", h.dir.binds)
+	}
+	if n, err := h.failures(ctx, h.uid(t, "ann")); err != nil || n != 6 {
+		t.Errorf("%d failures counted, %v", n, err)
+	}
+}

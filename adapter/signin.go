@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"portico/adapter/store"
 	"portico/directory"
 )
 
@@ -52,9 +53,20 @@ func (a *Adapter) CheckPassword(ctx context.Context, in SignIn) (*SignInResult, 
 			return a.judgeAppPassword(ctx, in, person, entry)
 		}
 	}
+	if madeHere(in.Password) {
+		if err := a.fail(ctx, passwordBucket(person.UID)); err != nil {
+			return nil, err
+		}
+		return a.refused(ctx, in, person, entry, "a key or an app password that is not good for this")
+	}
 	result, entry := a.dir.Authenticate(ctx, entry, in.Password)
 	return a.judge(ctx, in, person, entry, result)
 }
+
+// madeHere tells whether what was typed is an app password or an API key, going
+// by its form. A revoked one in some program's settings would lock the account
+// in the directory, so it is never sent there.
+func madeHere(password string) bool { return isAppPassword(password) || store.MadeKey(password) }
 
 // checkInput keeps empty values away from every bind and search.
 func checkInput(in SignIn) error {
@@ -81,8 +93,10 @@ func (a *Adapter) refuseNobody(ctx context.Context, in SignIn, cause error) (*Si
 	case err != nil:
 		return nil, err
 	case !stopped:
-		if r, _ := a.dir.Authenticate(ctx, nil, in.Password); r.Verdict == directory.VerdictUnavailable {
-			return nil, &Error{Kind: Unavailable, RetryAfter: 5 * time.Second}
+		if !madeHere(in.Password) {
+			if r, _ := a.dir.Authenticate(ctx, nil, in.Password); r.Verdict == directory.VerdictUnavailable {
+				return nil, &Error{Kind: Unavailable, RetryAfter: 5 * time.Second}
+			}
 		}
 		if err := a.fail(ctx, nobodyBucket(name)); err != nil {
 			return nil, err
