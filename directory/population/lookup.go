@@ -150,8 +150,15 @@ func (p *Population) searchOne(ctx context.Context, m *Member, req *ldap.SearchR
 
 // complete tells whether the mirror once held everything of a directory.
 func (p *Population) complete(ctx context.Context, m *Member) bool {
+	if _, ok := p.completed.Load(m.Name); ok {
+		return true
+	}
 	state, err := p.mirror.FeedState(ctx, m.Name)
-	return err == nil && !state.CompletedAt.IsZero()
+	if err != nil || state.CompletedAt.IsZero() {
+		return false
+	}
+	p.completed.Store(m.Name, true)
+	return true
 }
 
 // PersonByID finds a person by permanent identity. Errors: directory.ErrNotFound

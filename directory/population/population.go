@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
@@ -78,6 +79,8 @@ type Population struct {
 	nobody   *cache.Cache[string, time.Time] // until when to believe it
 	policies *lru.Cache[string, policyRead]
 	flight   singleflight.Group
+
+	completed sync.Map // names of directories of which the mirror held everything
 }
 
 // New joins the members over one mirror.
@@ -117,6 +120,7 @@ func New(cfg Config, members []Member, m *mirror.Mirror, log *slog.Logger, now f
 func (p *Population) changed(ids []directory.ID) {
 	p.nobody.Purge()
 	if ids == nil {
+		p.completed.Clear() // the mirror may have begun anew
 		p.entries.Purge()
 		p.logins.Purge()
 		return

@@ -221,3 +221,32 @@ func TestShadowedPersonIsNobody(t *testing.T) {
 		t.Errorf("visible again: %v", err)
 	}
 }
+
+func TestAbuse_I07_PartOfTheMirrorIsNotAll(t *testing.T) {
+	w := newWorld(t, true)
+	ctx := t.Context()
+	w.one.entries = map[string]string{"x": "ann"}
+	w.read(t, w.one)
+	w.two.entries = map[string]string{"y": "bob"}
+	here, there := w.want(t, "ann", "x", nil), w.want(t, "bob", "y", nil)
+	ask := func(want error) {
+		t.Helper()
+		_, people := w.SearchPeople(ctx, "ann", 10)
+		_, groups := w.SearchGroups(ctx, "ann", 10)
+		_, all := w.AllGroups(ctx)
+		_, of := w.GroupsOf(ctx, there.ID)
+		_, managed := w.ManagedBy(ctx, there.ID)
+		_, managers := w.ManagersOf(ctx, there.ID)
+		for i, err := range []error{people, groups, all, of, managed, managers} {
+			if !errors.Is(err, want) {
+				t.Errorf("question %d: %v, want %v", i, err, want)
+			}
+		}
+	}
+	ask(directory.ErrUnavailable)
+	if _, err := w.GroupsOf(ctx, here.ID); err != nil {
+		t.Error(err)
+	}
+	w.read(t, w.two)
+	ask(nil)
+}
