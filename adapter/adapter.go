@@ -98,12 +98,13 @@ type Adapter struct {
 	log       *slog.Logger
 	now       func() time.Time
 
-	numbers *cache.Cache[directory.ID, int64]     // uid or gid; never changes
+	numbers *cache.Cache[directory.ID, int64]     // uid or gid
 	owners  *cache.Cache[numberKey, directory.ID] // the way back
 	locals  *cache.Cache[int64, store.Local]      // by uid
 	keys    *cache.Cache[keyHash, store.Key]      // keys that were good
 	guesses *cache.Cache[int64, store.Failures]   // by uid
 	gate    *gate                                 // of this process
+	turns   *turns                                // of this process
 	uses    *keyUses
 
 	mailQueued chan struct{} // wakes the outbox
@@ -129,6 +130,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		keys:    cache.New[keyHash, store.Key](1024),
 		guesses: cache.New[int64, store.Failures](cfg.CacheSize),
 		gate:    gate,
+		turns:   newTurns(),
 		uses:    newKeyUses(),
 
 		mailQueued: make(chan struct{}, 1),

@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"crypto/sha256"
 	"strings"
 	"sync"
 	"time"
@@ -42,11 +43,11 @@ type gate struct {
 	now      func() time.Time
 
 	mu     sync.Mutex
-	passed *lru.Cache[string, time.Time]
+	passed *lru.Cache[[sha256.Size]byte, time.Time] // by hash: names can be long
 }
 
 func newGate(interval time.Duration, size int, now func() time.Time) (*gate, error) {
-	passed, err := lru.New[string, time.Time](size)
+	passed, err := lru.New[[sha256.Size]byte, time.Time](size)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +59,7 @@ func (g *gate) pass(parts ...string) time.Duration {
 	if g.interval < 0 {
 		return 0
 	}
-	key := strings.Join(parts, "\x00")
+	key := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	now := g.now()
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -95,18 +95,27 @@ func (a *Adapter) mayGuess(ctx context.Context, kind guessKind, uid int64) (bool
 
 // guessedRight forgets the failures of an account, with one kind of secret.
 func (a *Adapter) guessedRight(ctx context.Context, kind guessKind, uid int64) error {
-	return a.uncount(ctx, a.limits(kind, strconv.FormatInt(uid, 10)))
+	if a.cfg.FailureLimit < 0 {
+		return nil
+	}
+	return fromStore(a.store.ClearAll(ctx, buckets(a.limits(kind, strconv.FormatInt(uid, 10)))...), "user")
 }
 
+// uncount takes back what counted counted. The failures before it stay: who
+// guesses the secrets of others must not clear them with one of his own.
 func (a *Adapter) uncount(ctx context.Context, limits []limit) error {
 	if a.cfg.FailureLimit < 0 {
 		return nil
 	}
-	buckets := make([]string, len(limits))
+	return fromStore(a.store.Unfail(ctx, buckets(limits)...), "user")
+}
+
+func buckets(limits []limit) []string {
+	names := make([]string, len(limits))
 	for i, l := range limits {
-		buckets[i] = l.bucket
+		names[i] = l.bucket
 	}
-	return fromStore(a.store.ClearAll(ctx, buckets...), "user")
+	return names
 }
 
 // addressGroup is what counts as one address: one of IPv4, a /64 of IPv6.

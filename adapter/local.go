@@ -40,13 +40,14 @@ func (a *Adapter) numbersOf(ctx context.Context, kind store.Kind, entries []*dir
 		e := entries[i]
 		subjects[j] = store.Subject{Directory: e.ID.Directory, Stable: e.ID.Stable, Name: nameOf(e)}
 	}
+	ticket := a.numbers.Begin()
 	found, err := a.store.UIDs(ctx, kind, subjects)
 	if err != nil {
 		return nil, fromStore(err, "id")
 	}
 	for j, i := range missing {
 		numbers[i] = found[j]
-		a.numbers.Keep(a.numbers.Begin(), entries[i].ID, found[j])
+		a.numbers.Keep(ticket, entries[i].ID, found[j])
 	}
 	return numbers, nil
 }
@@ -103,7 +104,7 @@ func (a *Adapter) localsOf(ctx context.Context, uids []int64) ([]store.Local, er
 	return locals, nil
 }
 
-// failures, failed and succeeded keep the count of wrong passwords of an account.
+// failures, fail and succeeded keep the count of wrong passwords of an account.
 // It is shared by all processes and survives a restart.
 
 func (a *Adapter) failures(ctx context.Context, uid int64) (int, error) {
@@ -125,11 +126,11 @@ func (a *Adapter) failures(ctx context.Context, uid int64) (int, error) {
 	return f.Count, nil
 }
 
-func (a *Adapter) failed(ctx context.Context, uid int64) error {
+func (a *Adapter) fail(ctx context.Context, bucket string) error {
 	if a.cfg.FailureLimit < 0 {
 		return nil
 	}
-	_, err := a.store.Fail(ctx, passwordBucket(uid), a.cfg.FailureWindow)
+	_, err := a.store.Fail(ctx, bucket, a.cfg.FailureWindow)
 	return fromStore(err, "user")
 }
 
@@ -146,6 +147,8 @@ func (a *Adapter) succeeded(ctx context.Context, uid int64) error {
 
 func passwordBucket(uid int64) string { return "password/" + strconv.FormatInt(uid, 10) }
 
+func nobodyBucket(name string) string { return "nobody/" + name }
+
 // storeChanged forgets what a change in the store touches. It is called for
 // changes of this process and of others.
 func (a *Adapter) storeChanged(c store.Change) {
@@ -155,7 +158,10 @@ func (a *Adapter) storeChanged(c store.Change) {
 		a.locals.Purge()
 		a.keys.Purge()
 		a.guesses.Purge()
-		a.owners.Purge() // an importer may have taken ids over
+		a.owners.Purge()
+		a.numbers.Purge()
+	case c.Table == store.TableIDs, c.Table == store.TableGroupIDs:
+		a.owners.Purge() // an importer took an id over: the one before it is not named
 		a.numbers.Purge()
 	case c.Table == store.TableIDs, c.Table == store.TableGroupIDs:
 		a.owners.Purge()

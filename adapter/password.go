@@ -59,11 +59,14 @@ func (a *Adapter) ChangePassword(ctx context.Context, key PersonKey, oldPassword
 	if !status.MaySignIn() && status != StatusChangePassword {
 		return &Error{Kind: Denied, Field: "user"}
 	}
-	if stopped, err := a.guessing(ctx, person.UID); err != nil {
+	done, may, err := a.mayTry(ctx, person.UID)
+	if err != nil {
 		return err
-	} else if stopped {
+	}
+	if !may {
 		return &Error{Kind: Throttled, RetryAfter: a.cfg.FailureWindow}
 	}
+	defer done()
 	if a.passwords == nil {
 		return &Error{Kind: Unavailable, Cause: errors.New("no directory takes new passwords")}
 	}
@@ -110,7 +113,7 @@ func (a *Adapter) notChanged(ctx context.Context, person *Person, client Client,
 	}
 	text := "user " + person.Username + ", password change: " + refusal.Fault.String()
 	if refusal.Fault == directory.PasswordOldWrong {
-		if err := a.failed(ctx, person.UID); err != nil {
+		if err := a.fail(ctx, passwordBucket(person.UID)); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"portico/adapter/store"
 	"portico/directory"
 )
 
@@ -36,11 +37,14 @@ func (a *Adapter) CheckPassword(ctx context.Context, in SignIn) (*SignInResult, 
 	if err != nil {
 		return nil, err
 	}
-	if stopped, err := a.guessing(ctx, person.UID); err != nil {
+	done, may, err := a.mayTry(ctx, person.UID)
+	switch {
+	case err != nil:
 		return nil, err
-	} else if stopped {
+	case !may:
 		return a.refused(ctx, in, person, entry, "too many failures")
 	}
+	defer done()
 	if in.Surface != SurfaceMobile {
 		switch owns, err := a.ownsAppPassword(ctx, person.UID, in.Password); {
 		case err != nil:
@@ -49,9 +53,20 @@ func (a *Adapter) CheckPassword(ctx context.Context, in SignIn) (*SignInResult, 
 			return a.judgeAppPassword(ctx, in, person, entry)
 		}
 	}
+	if madeHere(in.Password) {
+		if err := a.fail(ctx, passwordBucket(person.UID)); err != nil {
+			return nil, err
+		}
+		return a.refused(ctx, in, person, entry, "a key or an app password that is not good for this")
+	}
 	result, entry := a.dir.Authenticate(ctx, entry, in.Password)
 	return a.judge(ctx, in, person, entry, result)
 }
+
+// madeHere tells whether what was typed is an app password or an API key, going
+// by its form. A revoked one in some program's settings would lock the account
+// in the directory, so it is never sent there.
+func madeHere(password string) bool { return isAppPassword(password) || store.MadeKey(password) }
 
 // checkInput keeps empty values away from every bind and search.
 func checkInput(in SignIn) error {
@@ -73,11 +88,32 @@ func (a *Adapter) refuseNobody(ctx context.Context, in SignIn, cause error) (*Si
 		a.log.ErrorContext(ctx, "sign-in refused: two entries have this login name; make it unique in the directory",
 			"username", in.Username)
 	}
-	if r, _ := a.dir.Authenticate(ctx, nil, in.Password); r.Verdict == directory.VerdictUnavailable {
-		return nil, &Error{Kind: Unavailable, RetryAfter: 5 * time.Second}
+	name := directory.FoldName(in.Username)
+	switch stopped, err := a.nobodyStopped(ctx, name); {
+	case err != nil:
+		return nil, err
+	case !stopped:
+		if !madeHere(in.Password) {
+			if r, _ := a.dir.Authenticate(ctx, nil, in.Password); r.Verdict == directory.VerdictUnavailable {
+				return nil, &Error{Kind: Unavailable, RetryAfter: 5 * time.Second}
+			}
+		}
+		if err := a.fail(ctx, nobodyBucket(name)); err != nil {
+			return nil, err
+		}
 	}
 	err := a.logEvent(ctx, in.failureEvent(), 0, in.Client, in.logText("unknown user"))
 	return &SignInResult{}, err
+}
+
+// nobodyStopped is the throttle of a name that nobody has: counted like a
+// person's, or work and time would tell them apart.
+func (a *Adapter) nobodyStopped(ctx context.Context, name string) (bool, error) {
+	if a.cfg.FailureLimit < 0 {
+		return false, nil
+	}
+	f, err := a.store.Failures(ctx, nobodyBucket(name))
+	return f.Count >= a.cfg.FailureLimit, fromStore(err, "user")
 }
 
 func (a *Adapter) refused(ctx context.Context, in SignIn, person *Person, entry *directory.Entry, why string) (*SignInResult, error) {
@@ -104,7 +140,7 @@ func (a *Adapter) judge(ctx context.Context, in SignIn, person *Person, entry *d
 	result := &SignInResult{Person: person, Status: status, PasswordRight: bind.PasswordRight}
 	switch {
 	case bind.Verdict == directory.VerdictWrong:
-		if err := a.failed(ctx, person.UID); err != nil {
+		if err := a.fail(ctx, passwordBucket(person.UID)); err != nil {
 			return nil, err
 		}
 	case bind.SignedIn() && in.admits(status, person):
@@ -200,13 +236,16 @@ func (in SignIn) logText(reason string) string {
 	return text
 }
 
-// guessing tells whether the account had too many failures lately.
-func (a *Adapter) guessing(ctx context.Context, uid int64) (bool, error) {
+// mayTry is false when the account had too many failures lately. After true,
+// call done when the outcome is counted.
+func (a *Adapter) mayTry(ctx context.Context, uid int64) (done func(), may bool, err error) {
 	if a.cfg.FailureLimit < 0 {
-		return false, nil
+		return func() {}, true, nil
 	}
-	n, err := a.failures(ctx, uid)
-	return n >= a.cfg.FailureLimit, err
+	return a.turns.take(ctx, uid, func() (int, error) {
+		n, err := a.failures(ctx, uid)
+		return a.cfg.FailureLimit - n, err
+	})
 }
 
 func (a *Adapter) personOf(ctx context.Context, entry *directory.Entry) (*Person, error) {

@@ -117,6 +117,10 @@ func checkSum(body string) string {
 	return string(out[:])
 }
 
+// MadeKey tells whether text has the form of a key that was made here, with the
+// right check sum.
+func MadeKey(text string) bool { return strings.HasPrefix(text, "pk_") && !mistyped(text) }
+
 // mistyped tells whether a key looks like one of ours but is none.
 func mistyped(plain string) bool {
 	if !strings.HasPrefix(plain, "pk_") {

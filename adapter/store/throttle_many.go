@@ -77,3 +77,17 @@ func (s *Store) clearAll(ctx context.Context, buckets []string, tell bool) error
 		return t.changed(ctx, TableFailures, 0)
 	})
 }
+
+// Unfail takes back one failure of each bucket, in one transaction: what was
+// counted before it was known turned out to be none.
+func (s *Store) Unfail(ctx context.Context, buckets ...string) error {
+	return s.write(ctx, "take back failures", func(ctx context.Context, t *tx) error {
+		for _, b := range buckets {
+			_, err := t.exec(ctx, "UPDATE throttle SET failures = failures - 1 WHERE bucket = ? AND failures > 0", s.bucket(bucketFailures, b))
+			if err != nil {
+				return err
+			}
+		}
+		return t.changed(ctx, TableFailures, 0)
+	})
+}

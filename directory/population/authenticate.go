@@ -28,6 +28,9 @@ func (p *Population) Authenticate(ctx context.Context, person *directory.Entry, 
 	if !m.Feed.Live() {
 		fresh, err := p.refresh(ctx, m, person.ID)
 		switch {
+		case err == nil && fresh.Login != person.Login:
+			// Somebody else may own the name now. The mirror has just learned of it, so the next try finds out.
+			return directory.BindResult{Detail: "the entry has just got another login name"}, fresh
 		case err == nil:
 			person = fresh
 		case errors.Is(err, directory.ErrNotFound):

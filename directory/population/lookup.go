@@ -19,7 +19,7 @@ const maxLogin = 256
 // PersonByLogin finds the one person with that login name; letter case and
 // surrounding space do not matter. Errors: directory.ErrNotFound, ErrAmbiguous
 // (two entries of one directory have it), ErrUnavailable (the mirror does not
-// know the name, or not yet for sure whose it is, and LDAP cannot be asked).
+// know the name, or an earlier directory might own it, and LDAP cannot be asked).
 func (p *Population) PersonByLogin(ctx context.Context, name string) (*directory.Entry, error) {
 	login := directory.FoldName(name)
 	if login == "" || len(login) > maxLogin || strings.ContainsRune(login, 0) {
@@ -31,36 +31,34 @@ func (p *Population) PersonByLogin(ctx context.Context, name string) (*directory
 	if until, ok := p.nobody.Get(login); ok && p.now().Before(until) {
 		return nil, directory.ErrNotFound
 	}
-	ticket := p.logins.Begin()
+	ticket, byID := p.logins.Begin(), p.entries.Begin()
 	found, err := p.mirror.ByLogin(ctx, login)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("look up a login name in the mirror: %w", err)
 	case len(found) > 1:
 		return nil, directory.ErrAmbiguous
-	case len(found) == 1 && p.outranked(ctx, found[0], login):
-		// Another directory may own the name and was not read yet.
-	case len(found) == 1:
+	case len(found) == 1 && p.precedes(ctx, found[0]):
 		p.logins.Keep(ticket, login, found[0])
-		p.entries.Keep(p.entries.Begin(), found[0].ID, found[0])
+		p.entries.Keep(byID, found[0].ID, found[0])
 		return found[0], nil
 	}
 	return p.askByLogin(ctx, login)
 }
 
-// outranked tells whether a directory of higher precedence, which might have a
-// person with that login name, was never read to the end.
-func (p *Population) outranked(ctx context.Context, e *directory.Entry, login string) bool {
+// precedes tells whether a person's directory is the first that could own the
+// login name: of each earlier one the mirror must have held everything.
+func (p *Population) precedes(ctx context.Context, e *directory.Entry) bool {
 	for i := range p.members {
 		m := &p.members[i]
 		if m.Name == e.ID.Directory {
+			break
+		}
+		if _, err := m.Mapper.PersonByUsername(e.Login); err == nil && !p.complete(ctx, m) {
 			return false
 		}
-		if _, err := m.Mapper.PersonByUsername(login); err == nil && !p.complete(ctx, m) {
-			return true
-		}
 	}
-	return false
+	return true
 }
 
 // askByLogin asks LDAP for a login name that the mirror does not know. Equal
@@ -152,12 +150,19 @@ func (p *Population) searchOne(ctx context.Context, m *Member, req *ldap.SearchR
 
 // complete tells whether the mirror once held everything of a directory.
 func (p *Population) complete(ctx context.Context, m *Member) bool {
+	if _, ok := p.completed.Load(m.Name); ok {
+		return true
+	}
 	state, err := p.mirror.FeedState(ctx, m.Name)
-	return err == nil && !state.CompletedAt.IsZero()
+	if err != nil || state.CompletedAt.IsZero() {
+		return false
+	}
+	p.completed.Store(m.Name, true)
+	return true
 }
 
-// PersonByID finds a person by permanent identity. Errors: directory.ErrNotFound,
-// ErrUnavailable.
+// PersonByID finds a person by permanent identity. Errors: directory.ErrNotFound
+// (also where an earlier directory owns the login name), ErrUnavailable.
 func (p *Population) PersonByID(ctx context.Context, id directory.ID) (*directory.Entry, error) {
 	return p.byID(ctx, id, directory.KindPerson)
 }
@@ -171,10 +176,20 @@ func (p *Population) GroupByID(ctx context.Context, id directory.ID) (*directory
 func (p *Population) byID(ctx context.Context, id directory.ID, kind directory.Kind) (*directory.Entry, error) {
 	e, err := p.entries.Load(id, func() (*directory.Entry, error) {
 		e, err := p.mirror.Get(ctx, id)
-		if !errors.Is(err, directory.ErrNotFound) {
+		if errors.Is(err, directory.ErrNotFound) {
+			e, err = p.askByID(ctx, id)
+		}
+		if err != nil || e.Kind != directory.KindPerson {
 			return e, err
 		}
-		return p.askByID(ctx, id)
+		shadowed, err := p.mirror.Shadowed(ctx, id)
+		switch {
+		case shadowed:
+			return nil, directory.ErrNotFound
+		case err != nil && !errors.Is(err, directory.ErrNotFound): // a first load may hide what was just read
+			return nil, err
+		}
+		return e, nil
 	})
 	if err != nil {
 		return nil, err

@@ -12,7 +12,9 @@ package population
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
@@ -78,6 +80,8 @@ type Population struct {
 	nobody   *cache.Cache[string, time.Time] // until when to believe it
 	policies *lru.Cache[string, policyRead]
 	flight   singleflight.Group
+
+	completed sync.Map // names of directories of which the mirror held everything
 }
 
 // New joins the members over one mirror.
@@ -110,21 +114,28 @@ func New(cfg Config, members []Member, m *mirror.Mirror, log *slog.Logger, now f
 	return p, nil
 }
 
-// changed drops what a committed change touches. Nil means everything. An entry
-// that is not cached may have come to share a login name with one that is, so
-// then all names are looked up again.
+// changed drops what a committed change touches. Nil means everything. A change
+// may bring an entry a login name that is cached for another one: the name it
+// has now is looked up again too, and where it is not known what the name was
+// before, all are.
 func (p *Population) changed(ids []directory.ID) {
 	p.nobody.Purge()
 	if ids == nil {
+		p.completed.Clear() // the mirror may have begun anew
 		p.entries.Purge()
 		p.logins.Purge()
 		return
 	}
 	for _, id := range ids {
-		if old, ok := p.entries.Drop(id); ok {
-			p.logins.Drop(old.Login)
-		} else {
+		old, cached := p.entries.Drop(id)
+		now, err := p.mirror.Get(context.Background(), id)
+		if !cached || (err != nil && !errors.Is(err, directory.ErrNotFound)) {
 			p.logins.Purge()
+			continue
+		}
+		p.logins.Drop(old.Login)
+		if err == nil {
+			p.logins.Drop(now.Login)
 		}
 	}
 }

@@ -2,23 +2,53 @@ package population
 
 import (
 	"context"
+	"fmt"
 
 	"portico/directory"
 	"portico/directory/mirror"
 )
 
-// SearchPeople finds people whose login or display name contains text.
+// whole is directory.ErrUnavailable while the mirror has never held everything of
+// the directories: what it knows must not be taken for all there is.
+func (p *Population) whole(ctx context.Context, directories ...string) error {
+	for _, name := range directories {
+		if m := p.byName[name]; m != nil && !p.complete(ctx, m) {
+			return fmt.Errorf("%w: %s has not been read to the end yet", directory.ErrUnavailable, name)
+		}
+	}
+	return nil
+}
+
+func (p *Population) names() []string {
+	names := make([]string, len(p.members))
+	for i := range p.members {
+		names[i] = p.members[i].Name
+	}
+	return names
+}
+
+// SearchPeople finds people whose login or display name contains text. This and
+// what follows gives directory.ErrUnavailable until all was read once.
 func (p *Population) SearchPeople(ctx context.Context, text string, limit int) ([]*directory.Entry, error) {
+	if err := p.whole(ctx, p.names()...); err != nil {
+		return nil, err
+	}
 	return p.mirror.SearchPeople(ctx, text, limit)
 }
 
 // SearchGroups finds groups whose name contains text.
 func (p *Population) SearchGroups(ctx context.Context, text string, limit int) ([]*directory.Entry, error) {
+	if err := p.whole(ctx, p.names()...); err != nil {
+		return nil, err
+	}
 	return p.mirror.SearchGroups(ctx, text, limit)
 }
 
 // AllGroups gives every group of every directory.
 func (p *Population) AllGroups(ctx context.Context) ([]*directory.Entry, error) {
+	if err := p.whole(ctx, p.names()...); err != nil {
+		return nil, err
+	}
 	var all []*directory.Entry
 	query := mirror.Query{Kind: directory.KindGroup}
 	for {
@@ -37,12 +67,18 @@ func (p *Population) AllGroups(ctx context.Context) ([]*directory.Entry, error) 
 // GroupsOf gives the groups of a person, direct ones or, where the person's
 // directory nests, all.
 func (p *Population) GroupsOf(ctx context.Context, person directory.ID) ([]*directory.Entry, error) {
+	if err := p.whole(ctx, person.Directory); err != nil {
+		return nil, err
+	}
 	return p.mirror.GroupsOf(ctx, person, p.nested(person))
 }
 
 // MembersOf gives the people of a group, direct ones or, where the group's
 // directory nests, all.
 func (p *Population) MembersOf(ctx context.Context, group directory.ID) ([]*directory.Entry, error) {
+	if err := p.whole(ctx, group.Directory); err != nil {
+		return nil, err
+	}
 	var all []*directory.Entry
 	after := ""
 	for {
@@ -63,11 +99,17 @@ const membersPage = 5000
 
 // ManagedBy gives the people who name this person as a manager.
 func (p *Population) ManagedBy(ctx context.Context, manager directory.ID) ([]*directory.Entry, error) {
+	if err := p.whole(ctx, manager.Directory); err != nil {
+		return nil, err
+	}
 	return p.mirror.ManagedBy(ctx, manager)
 }
 
 // ManagersOf gives the managers that a person names.
 func (p *Population) ManagersOf(ctx context.Context, person directory.ID) ([]*directory.Entry, error) {
+	if err := p.whole(ctx, person.Directory); err != nil {
+		return nil, err
+	}
 	return p.mirror.ManagersOf(ctx, person)
 }
 
