@@ -94,7 +94,8 @@ func (a *Adapter) refuseNobody(ctx context.Context, in SignIn, cause error) (*Si
 		return nil, err
 	case !stopped:
 		if !madeHere(in.Password) {
-			if r, _ := a.dir.Authenticate(ctx, nil, in.Password); r.Verdict == directory.VerdictUnavailable {
+			r, _ := a.dir.Authenticate(ctx, nil, in.Password)
+			if r.Verdict == directory.VerdictUnavailable || r.Verdict == directory.VerdictMisconfigured {
 				return nil, &Error{Kind: Unavailable, RetryAfter: 5 * time.Second}
 			}
 		}
