@@ -156,7 +156,14 @@ func (a *Adapter) judge(ctx context.Context, in SignIn, person *Person, entry *d
 		}
 		return result, a.logEvent(ctx, in.successEvent(), person.UID, in.Client, in.logText(""))
 	}
-	return result, a.logEvent(ctx, in.failureEvent(), person.UID, in.Client, in.logText(bind.Verdict.String()))
+	why := bind.Verdict.String()
+	switch {
+	case bind.SignedIn() && status.MaySignIn(): // on this surface only, or this password only
+		why = "right password, but it does not suffice here"
+	case bind.SignedIn():
+		why = "right password, but the account is " + status.String()
+	}
+	return result, a.logEvent(ctx, in.failureEvent(), person.UID, in.Client, in.logText(why))
 }
 
 // statusAfter is the status as known after a bind: what the bind said counts
