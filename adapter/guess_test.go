@@ -138,3 +138,16 @@ func TestAbuse_A20_WhatWasMadeHereIsNoPassword(t *testing.T) {
 		t.Errorf("%d failures counted, %v", n, err)
 	}
 }
+
+// The security log must not call a refusal "signed in".
+func TestRefusalAfterARightPasswordIsLogged(t *testing.T) {
+	h := newHouse(t)
+	must(t, h.SetOverlay(t.Context(), ByUsername("ann"), Overlay{Terminated: true}, "admin"))
+	if r := h.signIn(t, SignIn{Username: "ann", Password: "ann-pw"}); r.OK {
+		t.Errorf("%+v", r)
+	}
+	records := h.events(t)
+	if last := records[len(records)-1]; !strings.HasSuffix(last.Text, ": right password, but the account is TERMINATED") {
+		t.Errorf("logged %q", last.Text)
+	}
+}

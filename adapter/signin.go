@@ -94,7 +94,8 @@ func (a *Adapter) refuseNobody(ctx context.Context, in SignIn, cause error) (*Si
 		return nil, err
 	case !stopped:
 		if !madeHere(in.Password) {
-			if r, _ := a.dir.Authenticate(ctx, nil, in.Password); r.Verdict == directory.VerdictUnavailable {
+			r, _ := a.dir.Authenticate(ctx, nil, in.Password)
+			if r.Verdict == directory.VerdictUnavailable || r.Verdict == directory.VerdictMisconfigured {
 				return nil, &Error{Kind: Unavailable, RetryAfter: 5 * time.Second}
 			}
 		}
@@ -155,7 +156,14 @@ func (a *Adapter) judge(ctx context.Context, in SignIn, person *Person, entry *d
 		}
 		return result, a.logEvent(ctx, in.successEvent(), person.UID, in.Client, in.logText(""))
 	}
-	return result, a.logEvent(ctx, in.failureEvent(), person.UID, in.Client, in.logText(bind.Verdict.String()))
+	why := bind.Verdict.String()
+	switch {
+	case bind.SignedIn() && status.MaySignIn(): // on this surface only, or this password only
+		why = "right password, but it does not suffice here"
+	case bind.SignedIn():
+		why = "right password, but the account is " + status.String()
+	}
+	return result, a.logEvent(ctx, in.failureEvent(), person.UID, in.Client, in.logText(why))
 }
 
 // statusAfter is the status as known after a bind: what the bind said counts

@@ -67,7 +67,7 @@ func (p *Population) bindNobody(ctx context.Context, password string) directory.
 		return directory.BindResult{Verdict: directory.VerdictUnavailable}
 	}
 	r := p.members[0].LDAP.Bind(ctx, p.members[0].NobodyDN, password)
-	if r.Verdict != directory.VerdictUnavailable {
+	if r.Verdict != directory.VerdictUnavailable && r.Verdict != directory.VerdictMisconfigured {
 		r = directory.BindResult{Verdict: directory.VerdictWrong, Code: r.Code}
 	}
 	return r
@@ -99,10 +99,7 @@ type policyRead struct {
 // policy is the password policy of a person. One that was read before is used
 // on when the directory is down; none at all is the zero policy.
 func (p *Population) policy(ctx context.Context, m *Member, person *directory.Entry) directory.Policy {
-	dn := person.Signals.First("pwdpolicysubentry")
-	if dn == "" {
-		dn = m.Policy
-	}
+	dn := mapping.PolicyDN(person, m.Policy)
 	if dn == "" {
 		return directory.Policy{}
 	}
@@ -128,7 +125,7 @@ func (p *Population) policy(ctx context.Context, m *Member, person *directory.En
 
 func readPolicy(ctx context.Context, m *Member, dn string) (directory.Policy, error) {
 	req := ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 1, 0, false,
-		"(objectClass=*)", nil, nil)
+		"(objectClass=*)", mapping.PolicyAttributes(), nil)
 	result, err := m.LDAP.Search(ctx, req)
 	if err != nil {
 		return directory.Policy{}, err

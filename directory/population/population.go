@@ -128,14 +128,16 @@ func (p *Population) changed(ids []directory.ID) {
 	}
 	for _, id := range ids {
 		old, cached := p.entries.Drop(id)
-		now, err := p.mirror.Get(context.Background(), id)
-		if !cached || (err != nil && !errors.Is(err, directory.ErrNotFound)) {
+		if !cached {
 			p.logins.Purge()
 			continue
 		}
 		p.logins.Drop(old.Login)
-		if err == nil {
+		switch now, err := p.mirror.Get(context.Background(), id); {
+		case err == nil:
 			p.logins.Drop(now.Login)
+		case !errors.Is(err, directory.ErrNotFound):
+			p.logins.Purge()
 		}
 	}
 }

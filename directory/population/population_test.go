@@ -20,10 +20,12 @@ import (
 // fakeLDAP is a server that knows entries by login and permanent id. Passwords
 // are "<stable>-pw"; the DN is the permanent id.
 type fakeLDAP struct {
-	dir     string
-	mu      sync.Mutex
-	down    bool
-	entries map[string]string // stable to login
+	dir      string
+	mu       sync.Mutex
+	down     bool
+	wantsTLS bool
+	entries  map[string]string // stable to login
+	bases    []string          // of the searches with one
 }
 
 func (f *fakeLDAP) set(change func()) {
@@ -39,6 +41,9 @@ func (f *fakeLDAP) Search(_ context.Context, req *ldap.SearchRequest) (*ldap.Sea
 		return nil, directory.ErrUnavailable
 	}
 	result := &ldap.SearchResult{}
+	if req.BaseDN != "" {
+		f.bases = append(f.bases, req.BaseDN)
+	}
 	for stable, login := range f.entries {
 		if req.Filter == "id="+stable || req.Filter == "login="+login {
 			result.Entries = append(result.Entries, ldap.NewEntry(stable, map[string][]string{"login": {login}}))
@@ -53,6 +58,8 @@ func (f *fakeLDAP) Bind(_ context.Context, dn, password string) directory.BindRe
 	switch {
 	case f.down:
 		return directory.BindResult{}
+	case f.wantsTLS:
+		return directory.BindResult{Verdict: directory.VerdictMisconfigured}
 	case password == strings.TrimPrefix(dn, "cn=")+"-pw":
 		return directory.BindResult{Verdict: directory.VerdictSignedIn, PasswordRight: true}
 	}
@@ -249,4 +256,25 @@ func TestAbuse_I07_PartOfTheMirrorIsNotAll(t *testing.T) {
 	}
 	w.read(t, w.two)
 	ask(nil)
+}
+
+func TestPolicyNamedInTheEntry(t *testing.T) {
+	w := newWorld(t, true)
+	for signal, want := range map[string]string{"pwdpolicysubentry": "cn=strict", "krbpwdpolicyreference": "cn=kerberos"} {
+		e := w.one.entry("x", "ann")
+		e.Signals = directory.Attributes{signal: {want}}
+		w.one.bases = nil
+		w.State(t.Context(), e, time.Now())
+		if len(w.one.bases) != 1 || w.one.bases[0] != want {
+			t.Errorf("%s: read %v, want %s", signal, w.one.bases, want)
+		}
+	}
+}
+
+func TestAbuse_A15_NobodyOnAServerThatRefusesBinds(t *testing.T) {
+	w := newWorld(t, true)
+	w.one.wantsTLS = true
+	if r, _ := w.Authenticate(t.Context(), nil, "x"); r.Verdict != directory.VerdictMisconfigured {
+		t.Errorf("a refusal that says nothing about the password was taken for %s", r.Verdict)
+	}
 }
