@@ -42,7 +42,7 @@ func largePeople(b *testing.B) int {
 // limit and of Portico alternate.
 func BenchmarkLarge(b *testing.B) {
 	// The server gets an index for every attribute that the search looks at.
-	server, d := startSample(b, largePeople(b), testenv.WithDatabaseConfig("index displayName eq,pres,sub"))
+	server, d := startSample(b, largePeople(b))
 	dataDir := filepath.Join(b.TempDir(), "data")
 	b.Run("first-read", func(b *testing.B) { benchFirstRead(b, server) })
 	b.Run("process", func(b *testing.B) { benchProcess(b, server, d, dataDir) })
