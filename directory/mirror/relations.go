@@ -12,7 +12,8 @@ import (
 // nothing and an answer is finite however groups contain one another.
 const (
 	// Groups that contain a row, directly or through groups.
-	upwards = `WITH RECURSIVE up(id) AS ( //nolint:gosec // a query
+	//nolint:gosec // a query
+	upwards = `WITH RECURSIVE up(id) AS (
 		SELECT l.src FROM link l WHERE l.target=?1 AND l.target<>0 AND l.rel IN (1,2)
 		UNION SELECT l.src FROM up CROSS JOIN link l ON l.target=up.id AND l.target<>0 AND l.rel IN (1,2)) `
 	// A group and the groups in it.
