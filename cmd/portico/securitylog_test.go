@@ -63,7 +63,7 @@ func TestAbuse_K02_OneRecordForEach(t *testing.T) {
 			continue
 		}
 		got := after[0]
-		want := fmt.Sprint(c.event, c.uid, "127.0.0.1", resp.Header.Get("X-Request-Id"))
+		want := fmt.Sprint(int(c.event), c.uid, "127.0.0.1", resp.Header.Get("X-Request-Id"))
 		if fmt.Sprint(got.Type, got.UID, got.Address, got.RequestID) != want || got.Text == "" {
 			t.Errorf("%s: %+v, want %s", c.query, got, want)
 		}
