@@ -89,20 +89,41 @@ func (a *Adapter) local(ctx context.Context, uid int64) (store.Local, error) {
 // localsOf is local for many, in their order.
 func (a *Adapter) localsOf(ctx context.Context, uids []int64) ([]store.Local, error) {
 	locals := make([]store.Local, len(uids))
-	if len(uids) == 1 {
-		l, err := a.local(ctx, uids[0])
-		locals[0] = l
-		return locals, err
+	missing := uids
+	if a.store.Live() {
+		missing = nil
+		for i, uid := range uids {
+			l, ok := a.locals.Get(uid)
+			if !ok {
+				missing = append(missing, uid)
+			}
+			locals[i] = l
+		}
 	}
-	found, err := a.store.Locals(ctx, uids)
+	if len(missing) == 0 {
+		return locals, nil
+	}
+	ticket := a.locals.Begin()
+	found, err := a.store.Locals(ctx, missing)
 	if err != nil {
 		return nil, fromStore(err, "user")
 	}
 	for i, uid := range uids {
-		locals[i] = found[uid]
+		if l, ok := found[uid]; ok {
+			locals[i] = l
+		}
+	}
+	if len(missing) <= maxKeptLocals && a.store.Live() {
+		for _, uid := range missing {
+			a.locals.Keep(ticket, uid, found[uid])
+		}
 	}
 	return locals, nil
 }
+
+// maxKeptLocals is how many people may come into the cache by one request: a
+// list of everybody must not push out those who are asked for.
+const maxKeptLocals = 200
 
 // failures, fail and succeeded keep the count of wrong passwords of an account.
 // It is shared by all processes and survives a restart.
@@ -162,9 +183,6 @@ func (a *Adapter) storeChanged(c store.Change) {
 		a.numbers.Purge()
 	case c.Table == store.TableIDs, c.Table == store.TableGroupIDs:
 		a.owners.Purge() // an importer took an id over: the one before it is not named
-		a.numbers.Purge()
-	case c.Table == store.TableIDs, c.Table == store.TableGroupIDs:
-		a.owners.Purge()
 		a.numbers.Purge()
 	case c.Table == store.TableKeys:
 		a.keys.Purge()

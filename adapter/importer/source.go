@@ -53,7 +53,7 @@ func (s *source) begin(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // only read; Err tells
+	defer rows.Close()
 	for rows.Next() {
 		var table, name string
 		if err := rows.Scan(&table, &name); err != nil {
@@ -139,7 +139,7 @@ func (s *source) query(ctx context.Context, table string, columns []column, wher
 	if err != nil {
 		return fmt.Errorf("table %s: %w", table, err)
 	}
-	defer rows.Close() //nolint:errcheck // only read; Err tells
+	defer rows.Close()
 	if err := scanRows(rows, len(columns), scan); err != nil {
 		return fmt.Errorf("table %s: %w", table, err)
 	}

@@ -123,7 +123,8 @@ func (s *Store) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 		return nil, err
 	}
 	if known, taken := s.stmts.LoadOrStore(query, made); taken {
-		_ = made.Close() // somebody else was faster; nothing depends on this one //nolint:sqlclosecheck // not to the end of the function
+		// Somebody else was faster; nothing depends on this one.
+		_ = made.Close() //nolint:sqlclosecheck // not to the end of the function
 		return known.(*sql.Stmt), nil
 	}
 	return made, nil

@@ -85,7 +85,30 @@ func (p *program) rootCommand() *cobra.Command {
 		p.mailCommand(),
 		p.sampleCommand(),
 	)
+	strict(root)
 	return root
+}
+
+// strict makes wrong arguments, and words that are no command, a usageError, in
+// every command below cmd.
+func strict(cmd *cobra.Command) {
+	check := cmd.Args
+	if !cmd.Runnable() { // a group of commands
+		check = cobra.NoArgs
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if check == nil {
+			return nil
+		}
+		if err := check(cmd, args); err != nil {
+			return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+		}
+		return nil
+	}
+	for _, sub := range cmd.Commands() {
+		strict(sub)
+	}
 }
 
 // version is the module's version and commit as the Go tool stamped them.

@@ -111,7 +111,8 @@ func (m *member) warnOfWeaknesses(ctx context.Context, log *slog.Logger) {
 		found, err := m.client.Weaknesses(ctx, m.cfg.BaseDN)
 		if err == nil {
 			for _, weakness := range found {
-				log.Warn(weakness+"; Portico does not depend on it, but other programs may", "directory", m.cfg.Name)
+				log.Warn("the directory has a setting that is dangerous behind other programs; Portico does not depend on it",
+					"directory", m.cfg.Name, "setting", weakness)
 			}
 			return
 		}

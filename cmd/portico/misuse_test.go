@@ -53,7 +53,7 @@ func TestCommandLineMisuse(t *testing.T) {
 		{"explain without configuration", []string{"explain", "jdoe"}, 2, []string{"--config FILE"}},
 		{"key without configuration", []string{"key", "list"}, 2, []string{"--config FILE"}},
 		{"no such file", []string{"serve", "--config", missing}, 1, []string{missing}},
-		{"a folder", []string{"serve", "--config", t.TempDir()}, 1, []string{"director"}},
+		{"a folder", []string{"serve", "--config", t.TempDir()}, 1, []string{"not a regular file"}},
 		{"no such flag", []string{"serve", "--konfig", "x"}, 2, []string{"--konfig", "--help"}},
 		{"no such command", []string{"serv"}, 2, []string{"serv"}},
 		{"no such key command", []string{"key", "destroy"}, 2, []string{"destroy"}},
@@ -80,7 +80,7 @@ func TestConfigurationMisuse(t *testing.T) {
 	for _, command := range []string{"serve", "check"} {
 		for _, m := range []misuse{
 			{"empty", []string{write("")}, 1, []string{"directories"}},
-			{"not YAML", []string{write("listen: [")}, 1, []string{"line"}},
+			{"not YAML", []string{write("listen: [")}, 1, []string{":2:", "not YAML"}},
 			{"misspelt key", []string{write("listn: 127.0.0.1:0\n" + directory)}, 1, []string{"listn", "listen", ":1"}},
 			{"several faults at once", []string{write("listen: x\nlog: {level: loud}\n" + directory)}, 1, []string{"listen", "loud", "info"}},
 			{"unit", []string{write("limits: {read_timeout: 5 parsecs}\n" + directory)}, 1, []string{"read_timeout", "5 parsecs"}},

@@ -83,7 +83,7 @@ func markedSession(s *service, secrets []string, imported string) string {
 		"/api/auth/" + s.key + "/?username=marked&password=Marked-Path-8c8c",
 		"/api/auth/MarkedBadKey5a5a5a5a5a5a5a5a/?username=marked&password=Marked-Path-8c8c",
 		"/nowhere/" + s.key + "?password=Marked-Path-8c8c",
-		"/api/auth/" + s.key + "/Marked-Path-8c8c/%zz",
+		"/api/auth/" + s.key + "/Marked-Path-8c8c/x",
 	} {
 		_, body := get(s.t, s.url+path)
 		answers.WriteString(body)

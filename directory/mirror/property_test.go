@@ -286,6 +286,3 @@ func (h *harness) refresh(*rapid.T) {
 		h.compare()
 	}
 }
-
-//go:fix inline
-func ptr[T any](v T) *T { return new(v) }

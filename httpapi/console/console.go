@@ -66,7 +66,7 @@ type Factors interface {
 }
 
 // Accesses manages app passwords and paired phones.
-type Accesses interface {
+type Accesses interface { //nolint:interfacebloat // three verbs for each of two alike things
 	AddAppPassword(ctx context.Context, key adapter.PersonKey, description, by string, client adapter.Client) (string, error)
 	ListAppPasswords(ctx context.Context, key adapter.PersonKey) ([]adapter.AppPassword, error)
 	RevokeAppPassword(ctx context.Context, key adapter.PersonKey, id int64, by string, client adapter.Client) error
@@ -83,7 +83,7 @@ type Messages interface {
 }
 
 // Adapter is everything that the pages ask for.
-type Adapter interface {
+type Adapter interface { //nolint:interfacebloat // composed of narrow ones
 	SignIns
 	People
 	Factors

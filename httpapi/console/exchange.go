@@ -278,7 +278,7 @@ func (c *Console) write(w http.ResponseWriter, r *http.Request, a *answer) {
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(a.status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(body) // the browser may be gone
+		_, _ = w.Write(body) //nolint:gosec // made by html/template; the browser may be gone
 	}
 }
 
