@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -37,9 +38,7 @@ func (s *service) loginPaths() map[string]func(form url.Values) (int, string) {
 	for _, action := range []string{"auth", "login"} {
 		with := func(form url.Values) url.Values {
 			all := url.Values{"key": {s.key}, "action": {action}}
-			for name, values := range form {
-				all[name] = values
-			}
+			maps.Copy(all, form)
 			return all
 		}
 		paths[action+" form"] = func(f url.Values) (int, string) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -142,9 +143,7 @@ func (l *load) seen() (answers map[string]int, median time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	answers = map[string]int{}
-	for answer, n := range l.answers {
-		answers[answer] = n
-	}
+	maps.Copy(answers, l.answers)
 	times := slices.Clone(l.times)
 	slices.Sort(times)
 	if len(times) > 0 {

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -238,9 +239,7 @@ func (b *browser) do(method, path string, form url.Values) result {
 	}
 	r, err := http.NewRequestWithContext(b.h.t.Context(), method, path, body)
 	must(b.h.t, err)
-	for key, values := range b.header {
-		r.Header[key] = values
-	}
+	maps.Copy(r.Header, b.header)
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
