@@ -94,7 +94,6 @@ func TestAbuse_I01_DirectoryDownAtStart(t *testing.T) {
 type load struct {
 	mu      sync.Mutex
 	answers map[string]int
-	slowest time.Duration
 	times   []time.Duration
 	stop    chan struct{}
 	work    sync.WaitGroup
