@@ -196,6 +196,10 @@ func TestAbuse_A15_OutagesAreNoWrongPasswords(t *testing.T) {
 	s.ok("auth", "username", "jdoe", "password", "jdoe-pw")
 	for _, fault := range []func(){server.Pause, server.Kill} {
 		fault()
+		eventually(t, 10*time.Second, "the outage is there", func() bool {
+			_, answer := s.call("auth", "username", "jdoe", "password", "jdoe-pw")
+			return answer["msg"] == directoryError
+		})
 		for range 15 { // more than the lock-out would allow
 			for _, password := range []string{"jdoe-pw", "wrong"} {
 				if answer := s.refused("auth", "username", "jdoe", "password", password); answer["msg"] != directoryError {

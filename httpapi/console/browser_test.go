@@ -171,6 +171,7 @@ func browserApp(h *house, k *keyboard, login func() string, landed chan string) 
 	if got := <-landed; got != "/back?a=b" {
 		k.t.Errorf("came back to %s", got)
 	}
+	k.at("location.pathname == '/back' && document.readyState == 'complete'")
 	k.open(h.server.URL + prefix + "/login/?code=x&redirect=https://evil.example/")
 	k.picture("signin-refused")
 }
