@@ -16,8 +16,8 @@ import (
 
 // peopleVariable sets the size of the directory of BenchmarkFirstRead:
 //
-//	PORTICO_FEED_PEOPLE=100000 go test ./directory/feed -run xxx -bench FirstRead -benchtime 3x
-const peopleVariable = "PORTICO_FEED_PEOPLE"
+//	FEED_PEOPLE=100000 go test ./directory/feed -run xxx -bench FirstRead -benchtime 3x
+const peopleVariable = "FEED_PEOPLE"
 
 // BenchmarkFirstRead compares the first full read into an empty mirror with the
 // same refresh by go-ldap alone, which throws everything away.

@@ -18,12 +18,12 @@ import (
 // Environment variables of TestRandomOperations. Its short form is part of every
 // run; the long one is started by hand:
 //
-//	PORTICO_FEED_OPERATIONS=20000 go test ./directory/feed -run RandomOperations -timeout 60m
+//	FEED_OPERATIONS=20000 go test ./directory/feed -run RandomOperations -timeout 60m
 //
-// PORTICO_FEED_SEED repeats a run: the test prints the seed that it used.
+// FEED_SEED repeats a run: the test prints the seed that it used.
 const (
-	operationsVariable = "PORTICO_FEED_OPERATIONS"
-	seedVariable       = "PORTICO_FEED_SEED"
+	operationsVariable = "FEED_OPERATIONS"
+	seedVariable       = "FEED_SEED"
 	shortOperations    = 1200
 )
 

@@ -97,7 +97,7 @@ func (k *keyboard) picture(name string) {
 	if unlabelled != "" {
 		k.t.Errorf("%s: without a label: %s", name, unlabelled)
 	}
-	if folder := os.Getenv("PORTICO_SCREENSHOTS"); folder != "" {
+	if folder := os.Getenv("SCREENSHOTS"); folder != "" {
 		data := run(k, chromedp.FullScreenshot(100))
 		if err := os.WriteFile(filepath.Join(folder, name+".png"), data, 0o600); err != nil {
 			k.t.Fatal(err)
@@ -188,6 +188,7 @@ func browserMustChange(h *house, k *keyboard, login func() string, landed chan s
 	if got := <-landed; got != "/back?a=b" {
 		k.t.Errorf("came back to %s", got)
 	}
+	k.at("location.pathname == '/back' && document.readyState == 'complete'")
 }
 
 func browserSelfService(h *house, k *keyboard) {

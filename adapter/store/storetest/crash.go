@@ -20,7 +20,7 @@ import (
 
 const (
 	childVariable = "PORTICO_STORETEST_CHILD" // the database of a child, as JSON
-	killsVariable = "PORTICO_KILLS"           // how often to kill; default shortKills
+	killsVariable = "KILLS"           // how often to kill; default shortKills
 	shortKills    = 20
 	childWorkers  = 8
 )
@@ -104,7 +104,7 @@ func childStep(s *store.Store, name string) (ack, error) {
 }
 
 // testCrash kills a child in the middle of its writes, again and again on the
-// same database. The long form: PORTICO_KILLS=1000 go test -run Crash -timeout 2h.
+// same database. The long form: KILLS=1000 go test -run Crash -timeout 2h.
 func testCrash(t *testing.T, b Backend) {
 	kills := shortKills
 	if text := os.Getenv(killsVariable); text != "" {
