@@ -20,7 +20,7 @@ import (
 
 const (
 	childVariable = "PORTICO_STORETEST_CHILD" // the database of a child, as JSON
-	killsVariable = "KILLS"           // how often to kill; default shortKills
+	killsVariable = "KILLS"                   // how often to kill; default shortKills
 	shortKills    = 20
 	childWorkers  = 8
 )
