@@ -73,8 +73,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // KindOf is the kind of any error; what is not an *Error is Internal.
 func KindOf(err error) ErrorKind {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
 	return Internal
@@ -82,8 +81,7 @@ func KindOf(err error) ErrorKind {
 
 // FieldOf is the field that an error names, or "".
 func FieldOf(err error) string {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Field
 	}
 	return ""

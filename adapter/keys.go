@@ -31,8 +31,7 @@ func (a *Adapter) KeyCaller(ctx context.Context, api, presented string, client C
 		return nil, &Error{Kind: Throttled, RetryAfter: wait}
 	}
 	refusal := "unknown"
-	var r *store.KeyRefusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*store.KeyRefusal](err); ok {
 		refusal = string(r.Reason)
 	}
 	if err := a.logEvent(ctx, EventAPIBadKey, 0, client, "API "+api+", key "+maskKey(presented)+": "+refusal); err != nil {

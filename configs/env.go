@@ -145,7 +145,7 @@ func (w *walker) setItem(v reflect.Value, rest, key, value string) bool {
 	case i < v.Len():
 		return w.set(v.Index(i), below, key+"["+digits+"]", value)
 	}
-	if d, ok := item.Addr().Interface().(defaulter); ok {
+	if d, ok := reflect.TypeAssert[defaulter](item.Addr()); ok {
 		d.setDefaults()
 	}
 	path := key + "[" + digits + "]"

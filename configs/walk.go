@@ -93,7 +93,7 @@ func (w *walker) decode(n *yaml.Node, v reflect.Value, key string) {
 	if !ok {
 		return
 	}
-	if d, ok := v.Addr().Interface().(nodeDecoder); ok {
+	if d, ok := reflect.TypeAssert[nodeDecoder](v.Addr()); ok {
 		d.decodeNode(w, n, key)
 		return
 	}
@@ -179,7 +179,7 @@ func (w *walker) list(n *yaml.Node, v reflect.Value, key string) {
 	items := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
 	for i, item := range n.Content {
 		element := items.Index(i)
-		if d, ok := element.Addr().Interface().(defaulter); ok {
+		if d, ok := reflect.TypeAssert[defaulter](element.Addr()); ok {
 			d.setDefaults()
 		}
 		if target, ok := resolveNull(item); ok {

@@ -78,7 +78,7 @@ func start(t testing.TB, s *Server) string {
 	go func() { done <- s.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
-		<-done
+		<-done //nolint:errcheck // it was cancelled
 	})
 	return s.Addr().String()
 }

@@ -12,8 +12,7 @@ func TestFindProgram(t *testing.T) {
 		t.Errorf("sh: %q, %v", path, err)
 	}
 	_, err := findProgram("no-such-program", "some-package", "/usr/lib/nothing/*/bin")
-	var missing *MissingError
-	if !errors.As(err, &missing) {
+	if _, ok := errors.AsType[*MissingError](err); !ok {
 		t.Fatalf("%v, want a MissingError", err)
 	}
 	for _, part := range []string{"no-such-program", "./testenv/install.sh", "apt-get install", "some-package"} {

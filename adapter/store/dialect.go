@@ -91,12 +91,10 @@ const (
 )
 
 func (d *dialect) faultOf(err error) fault {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return postgresFault(pg.Code)
 	}
-	var lite *sqlite.Error
-	if errors.As(err, &lite) {
+	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
 		return sqliteFault(lite.Code())
 	}
 	var network net.Error
@@ -150,8 +148,7 @@ func (d *dialect) lost(err error) bool {
 	if d.name != dialectPostgres || errors.Is(err, context.DeadlineExceeded) {
 		return false
 	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "57P")
 	}
 	return d.faultOf(err) == faultUnavailable

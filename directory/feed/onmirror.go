@@ -74,8 +74,7 @@ func (r mirrorRefresh) Present(ctx context.Context, stable []string) error {
 // Complete implements Refresh.
 func (r mirrorRefresh) Complete(ctx context.Context, cookie string) (int, error) {
 	deleted, err := r.Refresh.Complete(ctx, cookie)
-	var refused *mirror.SweepError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*mirror.SweepError](err); ok {
 		return 0, &SweepError{Gone: refused.Deletes, Of: refused.Of}
 	}
 	return deleted, r.o.mend(ctx, err)

@@ -92,7 +92,7 @@ func (b *besides) stop() {
 	b.next.Stop()
 	if b.result != nil {
 		b.cancel(nil)
-		<-b.result
+		<-b.result //nolint:errcheck // it was cancelled
 	}
 }
 

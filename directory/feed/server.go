@@ -94,8 +94,7 @@ func explain(err error) error {
 
 // code is the LDAP result code of an error, or -1.
 func code(err error) int {
-	var e *ldap.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*ldap.Error](err); ok {
 		return int(e.ResultCode)
 	}
 	return -1

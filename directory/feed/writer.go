@@ -69,7 +69,7 @@ func (w *writer) clearUp(f func()) {
 	done := make(chan error, 1)
 	w.queued.Add(1)
 	w.jobs <- job{do: func(context.Context) error { f(); return nil }, always: true, result: done}
-	<-done
+	<-done //nolint:errcheck // f has no error
 }
 
 func (w *writer) queue(j job) error {

@@ -3,6 +3,7 @@ package mapping
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -205,8 +206,8 @@ func (m *Mapper) read(e *ldap.Entry) (*values, error) {
 		case len(s.text) == 0:
 			*s = slotValues{text: a.Values, raw: a.ByteValues, tagged: tagged}
 		default:
-			s.text = append(s.text[:len(s.text):len(s.text)], a.Values...)
-			s.raw = append(s.raw[:len(s.raw):len(s.raw)], a.ByteValues...)
+			s.text = append(slices.Clip(s.text), a.Values...)
+			s.raw = append(slices.Clip(s.raw), a.ByteValues...)
 		}
 	}
 	return v, nil

@@ -169,8 +169,7 @@ func readForm(x *exchange, w http.ResponseWriter) error {
 	}
 	x.Body = http.MaxBytesReader(w, x.Body, maxForm)
 	if err := x.ParseForm(); err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return errTooLarge
 		}
 		return errBadForm
