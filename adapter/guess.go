@@ -18,6 +18,8 @@ const (
 	guessTOTP guessKind = "totp"
 	// guessCode is counted by address: a one-time code names no account.
 	guessCode guessKind = "code"
+	// guessAddress is counted by address too: one password tried on everybody.
+	guessAddress guessKind = "address"
 )
 
 const (
@@ -38,7 +40,7 @@ type limit struct {
 
 func (a *Adapter) limits(kind guessKind, of string) []limit {
 	name := string(kind) + "/" + of
-	if kind == guessCode {
+	if kind == guessCode || kind == guessAddress {
 		return []limit{{name, codeFactor * a.cfg.FailureLimit, a.cfg.FailureWindow}}
 	}
 	return []limit{

@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -20,6 +21,25 @@ func (a *Adapter) CheckPassword(ctx context.Context, in SignIn) (*SignInResult, 
 	if err := checkInput(in); err != nil {
 		return nil, err
 	}
+	if in.Surface == SurfaceAPI {
+		return a.checkPassword(ctx, in) // the address is the application's, not the person's
+	}
+	limits := a.limits(guessAddress, addressGroup(in.Client.Address))
+	may, err := a.counted(ctx, limits)
+	if err != nil {
+		return nil, err
+	}
+	if !may {
+		return nil, &Error{Kind: Throttled, RetryAfter: a.cfg.FailureWindow}
+	}
+	result, err := a.checkPassword(ctx, in)
+	if err != nil || result.OK || result.PasswordRight {
+		return result, errors.Join(err, a.uncount(ctx, limits))
+	}
+	return result, nil
+}
+
+func (a *Adapter) checkPassword(ctx context.Context, in SignIn) (*SignInResult, error) {
 	if in.FullSignIn {
 		if err := a.passGate(in.gateName(), in.Username, in.Client); err != nil {
 			return nil, err

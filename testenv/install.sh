@@ -14,6 +14,7 @@ packages=(
 	postgresql       # PostgreSQL: server
 	mariadb-server   # MariaDB: server, for the import of an AccountHub database
 	chromium         # the pages are looked at in a real browser
+	exim4-daemon-light # mail server, for the outbox
 	gcc libc6-dev    # the race detector of Go needs cgo
 	ca-certificates  # the Go module proxy is spoken to over TLS
 )
