@@ -32,7 +32,6 @@ const (
 	auditBatch     = 512  // records in one transaction, if no single call brings more
 	auditColumns   = 12
 	maxInsertRows  = 64
-	maxGather      = 200 * time.Microsecond
 	maxAddressLen  = 64
 	maxRequestLen  = 128
 	maxRecordText  = 1000
@@ -54,7 +53,6 @@ type auditor struct {
 	closed bool
 	queue  chan *appendCall
 	done   chan struct{}
-	expect int    // calls to come after the last transaction, used by the writing goroutine only
 	last   Anchor // of this process, used by the writing goroutine only
 }
 
@@ -179,9 +177,9 @@ func (a *auditor) close() {
 	<-a.done
 }
 
-// collect waits for a call and takes along those that come at the same time. It
-// yields the processor to callers that the last transaction released, until as
-// many are here as were served or waiting then, but not for long.
+// collect waits for a call and takes along those that come at the same time:
+// it yields the processor a few times to callers that the last transaction
+// released. What comes while a transaction is written goes into the next.
 func (a *auditor) collect() (calls []*appendCall, open bool) {
 	first, open := <-a.queue
 	if !open {
@@ -189,7 +187,6 @@ func (a *auditor) collect() (calls []*appendCall, open bool) {
 	}
 	calls = append(calls, first)
 	records := len(first.records)
-	begun := time.Now()
 	for idle := 0; records < auditBatch; {
 		select {
 		case call, open := <-a.queue:
@@ -203,7 +200,7 @@ func (a *auditor) collect() (calls []*appendCall, open bool) {
 		default:
 		}
 		idle++
-		if idle > 2 && (len(calls) >= a.expect || time.Since(begun) > maxGather) {
+		if idle > 2 {
 			break
 		}
 		runtime.Gosched()
@@ -226,7 +223,6 @@ func (a *auditor) flush(s *Store, calls []*appendCall) {
 	if err == nil {
 		a.last = head
 	}
-	a.expect = len(calls) + len(a.queue)
 	for _, call := range calls {
 		call.result <- err
 	}

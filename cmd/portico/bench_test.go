@@ -96,15 +96,21 @@ func BenchmarkAuth(b *testing.B) {
 
 func benchAuth(b *testing.B, server *testenv.LDAPServer, s *service, people []sample.Person, workers int) {
 	conns := dialMany(b, server, workers, false)
-	c := httpClient(workers)
-	compare(b, workers, 2000, func(w, i int) error {
+	clients := make([]*leanClient, workers)
+	for i := range clients {
+		c, err := newLeanClient(s.url)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer c.conn.Close()
+		clients[i] = c
+	}
+	compare(b, workers, 4000, func(w, i int) error {
 		p := people[i%len(people)]
 		return conns[w].Bind(p.DN, sample.Password(p.UID))
-	}, func(_, i int) error {
+	}, func(w, i int) error {
 		p := people[i%len(people)]
-		body, err := fetch(c, s.url+"/api.php", url.Values{
-			"key": {s.key}, "action": {"auth"}, "username": {p.UID}, "password": {sample.Password(p.UID)},
-		})
+		body, err := clients[w].post("/api.php", "action=auth&key="+s.key+"&username="+p.UID+"&password="+sample.Password(p.UID))
 		if err == nil && !strings.Contains(body, `"OK"`) {
 			err = errors.New(body)
 		}
