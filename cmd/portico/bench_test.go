@@ -86,7 +86,7 @@ func normalPeople(d *sample.Directory, n int) []sample.Person {
 // connections, to the same server with the same passwords.
 func BenchmarkAuth(b *testing.B) {
 	server, d := startSample(b, benchPeople)
-	s := start(b, server, setup{})
+	s := start(b, server, setup{top: "log: {level: warn}"})
 	s.waitReady()
 	people := normalPeople(d, 1000)
 	for _, workers := range workerCounts() {
