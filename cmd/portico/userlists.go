@@ -10,62 +10,49 @@ import (
 )
 
 func (u *userTool) appPassword() *cobra.Command {
-	return parent(
-		"apppassword", "Make, list and revoke app passwords",
-		u.leaf("add USER DESCRIPTION", "Make one and print it, once", 2, func(ctx context.Context, a *adapter.Adapter, who adapter.PersonKey, args []string) error {
-			plain, err := a.AddAppPassword(ctx, who, args[0], operator, adapter.Client{})
-			if err != nil {
-				return err
-			}
-			return u.secret("password", plain)
-		}),
-		u.leaf("list USER", "List them, without the passwords", 1, func(ctx context.Context, a *adapter.Adapter, who adapter.PersonKey, _ []string) error {
-			list, err := a.ListAppPasswords(ctx, who)
-			if err != nil {
-				return err
-			}
-			if u.json {
-				return writeJSON(u.out, list)
-			}
-			rows := [][]string{{"ID", "CREATED", "LAST USED", "DESCRIPTION"}}
-			for _, x := range list {
-				rows = append(rows, []string{strconv.FormatInt(x.ID, 10), when(&x.Created), when(x.LastUsed), x.Description})
-			}
-			return writeTable(u.out, rows)
-		}),
-		u.leaf("revoke USER ID", "Revoke one", 2, func(ctx context.Context, a *adapter.Adapter, who adapter.PersonKey, args []string) error {
-			id, err := number(args[0])
-			if err != nil {
-				return err
-			}
-			if err := a.RevokeAppPassword(ctx, who, id, operator, adapter.Client{}); err != nil {
-				return err
-			}
-			return u.done("app password %d revoked", id)
-		}),
-	)
+	return u.accesses("apppassword", "app password", "password",
+		(*adapter.Adapter).AddAppPassword, (*adapter.Adapter).ListAppPasswords, (*adapter.Adapter).RevokeAppPassword)
 }
 
 func (u *userTool) mobile() *cobra.Command {
+	list := func(a *adapter.Adapter, ctx context.Context, who adapter.PersonKey) ([]adapter.AppPassword, error) {
+		codes, err := a.ListMobileCodes(ctx, who)
+		shown := make([]adapter.AppPassword, len(codes))
+		for i, c := range codes {
+			shown[i] = adapter.AppPassword(c) // the same members
+		}
+		return shown, err
+	}
+	return u.accesses("mobile", "sync code of a phone", "code",
+		(*adapter.Adapter).AddMobileCode, list, (*adapter.Adapter).RevokeMobileCode)
+}
+
+// accesses makes the commands for secrets that a person may have several of. name
+// is what JSON calls a new one.
+func (u *userTool) accesses(use, what, name string,
+	add func(*adapter.Adapter, context.Context, adapter.PersonKey, string, string, adapter.Client) (string, error),
+	list func(*adapter.Adapter, context.Context, adapter.PersonKey) ([]adapter.AppPassword, error),
+	revoke func(*adapter.Adapter, context.Context, adapter.PersonKey, int64, string, adapter.Client) error,
+) *cobra.Command {
 	return parent(
-		"mobile", "Make, list and revoke the sync codes of phones",
-		u.leaf("add USER DESCRIPTION", "Make a sync code and print it, once", 2, func(ctx context.Context, a *adapter.Adapter, who adapter.PersonKey, args []string) error {
-			code, err := a.AddMobileCode(ctx, who, args[0], operator, adapter.Client{})
+		use, "Make, list and revoke: "+what,
+		u.leaf("add USER DESCRIPTION", "Make one and print it, once", 2, func(ctx context.Context, a *adapter.Adapter, who adapter.PersonKey, args []string) error {
+			plain, err := add(a, ctx, who, args[0], operator, adapter.Client{})
 			if err != nil {
 				return err
 			}
-			return u.secret("code", code)
+			return u.secret(name, plain)
 		}),
-		u.leaf("list USER", "List them, without the codes", 1, func(ctx context.Context, a *adapter.Adapter, who adapter.PersonKey, _ []string) error {
-			list, err := a.ListMobileCodes(ctx, who)
+		u.leaf("list USER", "List them, without the secrets", 1, func(ctx context.Context, a *adapter.Adapter, who adapter.PersonKey, _ []string) error {
+			all, err := list(a, ctx, who)
 			if err != nil {
 				return err
 			}
 			if u.json {
-				return writeJSON(u.out, list)
+				return writeJSON(u.out, all)
 			}
 			rows := [][]string{{"ID", "CREATED", "LAST USED", "DESCRIPTION"}}
-			for _, x := range list {
+			for _, x := range all {
 				rows = append(rows, []string{strconv.FormatInt(x.ID, 10), when(&x.Created), when(x.LastUsed), x.Description})
 			}
 			return writeTable(u.out, rows)
@@ -75,10 +62,10 @@ func (u *userTool) mobile() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := a.RevokeMobileCode(ctx, who, id, operator, adapter.Client{}); err != nil {
+			if err := revoke(a, ctx, who, id, operator, adapter.Client{}); err != nil {
 				return err
 			}
-			return u.done("sync code %d revoked", id)
+			return u.done("%s %d revoked", what, id)
 		}),
 	)
 }

@@ -19,7 +19,7 @@ import (
 // Mode is the mechanism that a feed uses.
 type Mode string
 
-// The modes of a configuration. Active Directory is polled for now, "ad" included.
+// The modes of a configuration. Active Directory is polled, "ad" included.
 const (
 	ModeAuto     Mode = "auto" // syncrepl where the server offers it, else poll
 	ModeSyncrepl Mode = "syncrepl"

@@ -184,7 +184,7 @@ func notificationLimits(t *testing.T, b Backend) {
 		_, err := s.AddNotification(ctx, ann, store.Notification{At: day.Add(time.Duration(-i) * time.Second), Title: "t", Content: "c"})
 		must(t, err)
 	}
-	// Older than all others, and kept for now: what comes next pushes it out.
+	// Older than all others: what comes next pushes it out.
 	last, err := s.AddNotification(ctx, ann, store.Notification{At: day.AddDate(-1, 0, 0), Title: "old date", Content: "c"})
 	must(t, err)
 	list, err = s.Notifications(ctx, ann)
