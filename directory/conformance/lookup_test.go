@@ -215,7 +215,10 @@ func testOddNames(t *testing.T, f *fixture) {
 	w.following()
 	odd := []string{
 		`comma, name`, `plus+name`, `quote"name"`, `back\slash`, `less<more>`, `semi;colon`, `equal=sign`, `#hash`,
-		` spaces at the ends `, `slash/name`, `Zoë Ünïcode 漢字`, `a*b(c)`, `tail\`,
+		` spaces at the ends `, `slash/name`, `a*b(c)`, `tail\`,
+	}
+	if !f.traits.sevenBit {
+		odd = append(odd, `Zoë Ünïcode 漢字`)
 	}
 	var dns, logins []string
 	for i, name := range odd {
@@ -238,7 +241,7 @@ func testOddNames(t *testing.T, f *fixture) {
 		if r, _ := w.pop.Authenticate(t.Context(), e, password(login)); !r.SignedIn() {
 			t.Errorf("%q cannot sign in: %+v", login, r)
 		}
-		dns[i] = w.rename(dns[i], w.f.layout.personRDN+"="+ldap.EscapeDN("new, "+odd[i]), "")
+		dns[i] = w.rename(dns[i], w.f.layout.personRDN+"="+ldap.EscapeDN("n,"+strings.TrimLeft(odd[i], " ")), "")
 	}
 	w.equal()
 	if f.traits.refint && !f.layout.names {
