@@ -99,7 +99,7 @@ func policies389(o *testenv.DS389Options) {
 
 func traits389(server *testenv.DS389Server) traits {
 	return traits{
-		syncrepl: true, reconciles: true, nested: true, dangling: true, managers: true, emptyMail: true, twoUIDs: true, refint: true, sevenBit: true,
+		syncrepl: true, reconciles: true, nested: true, dangling: true, managers: true, twoUIDs: true, refint: true, sevenBit: true,
 		failedBinds: 3,
 		unlock: func(dn string) error {
 			return errors.Join(server.Set(dn, "accountUnlockTime"), server.Set(dn, "passwordRetryCount", "0"))

@@ -68,7 +68,7 @@ type traits struct {
 	nested       bool // groups may hold groups
 	dangling     bool // members and managers need not exist
 	managers     bool // people have a manager attribute
-	emptyMail    bool // an empty mail address is stored
+	noMail       bool // people have no mail address
 	sevenBit     bool // login names must be ASCII
 	twoUIDs      bool // two entries of one login name can be there
 	refint       bool // the server itself corrects references of people who go or are renamed

@@ -30,7 +30,7 @@ func TestRFC2307(t *testing.T) {
 	}
 	f.layout.group = posixGroup("posixGroup")
 	f.layout.member, f.layout.names, f.layout.placeholder = "memberUid", true, false
-	f.traits.nested, f.traits.managers = false, false
+	f.traits.nested, f.traits.managers, f.traits.noMail, f.traits.sevenBit = false, false, true, true
 	f.traits.failedBinds, f.states = 0, statesShadow(f.admin)
 	run(t, f)
 }
