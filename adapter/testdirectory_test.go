@@ -157,7 +157,7 @@ func (c *testClock) add(d time.Duration) {
 type house struct {
 	dir   *testDirectory
 	clock *testClock
-	log   *bytes.Buffer
+	log   *logBuffer
 	data  string
 	*Adapter
 	other *Adapter // another process
@@ -168,14 +168,14 @@ func newHouse(t testing.TB, change ...func(*Config)) *house {
 	h := &house{
 		dir:   newTestDirectory("ann", "bob", "cid"),
 		clock: &testClock{now: time.Date(2026, 5, 1, 12, 0, 10, 0, time.UTC)},
-		log:   &bytes.Buffer{},
+		log:   &logBuffer{},
 		data:  t.TempDir(),
 	}
 	cfg := Config{LoginInterval: -1}
 	for _, c := range change {
 		c(&cfg)
 	}
-	log := slog.New(slog.NewTextHandler(&lockedWriter{w: h.log}, nil))
+	log := slog.New(slog.NewTextHandler(h.log, nil))
 	for _, to := range []**Adapter{&h.Adapter, &h.other} {
 		s, err := store.Open(t.Context(), "", store.Options{
 			DataDir: h.data, Key: bytes.Repeat([]byte{7}, store.KeySize), Log: log, Clock: h.clock.Now,
@@ -191,15 +191,22 @@ func newHouse(t testing.TB, change ...func(*Config)) *house {
 	return h
 }
 
-type lockedWriter struct {
-	mu sync.Mutex
-	w  *bytes.Buffer
+// logBuffer keeps what was logged, for any number of writers and readers.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
 }
 
-func (l *lockedWriter) Write(p []byte) (int, error) {
+func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.w.Write(p)
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }
 
 // both gives the two processes.
