@@ -93,7 +93,7 @@ func (s *PostgreSQLServer) Pause() {
 			_ = syscall.Kill(pid, syscall.SIGSTOP)
 		}
 		for _, pid := range sessions {
-			waitStopped(pid)
+			WaitStopped(pid)
 		}
 	})
 }

@@ -95,11 +95,11 @@ func (p *process) signal(s syscall.Signal) {
 // pause stops the child and waits until all its threads stand still: the signal alone only asks for it.
 func (p *process) pause() {
 	p.signal(syscall.SIGSTOP)
-	waitStopped(p.pid)
+	WaitStopped(p.pid)
 }
 
-// waitStopped waits until every thread of a process that was sent SIGSTOP has stopped, or the process is gone.
-func waitStopped(pid int) {
+// WaitStopped waits until every thread of a process that was sent SIGSTOP has stopped, or the process is gone.
+func WaitStopped(pid int) {
 	for deadline := time.Now().Add(stopPatience); time.Now().Before(deadline) && !stopped(pid); {
 		time.Sleep(time.Millisecond)
 	}
