@@ -213,7 +213,24 @@ func (l *logBuffer) String() string {
 func (h *house) both() []*Adapter { return []*Adapter{h.Adapter, h.other} }
 
 // settled waits until each process has heard of what the other changed.
-func (h *house) settled() { time.Sleep(150 * time.Millisecond) }
+func (h *house) settled(t testing.TB) {
+	t.Helper()
+	for _, pair := range [][2]*Adapter{{h.Adapter, h.other}, {h.other, h.Adapter}} {
+		heard := make(chan store.Change, 1000)
+		stop := pair[1].store.Watch(func(c store.Change) { heard <- c })
+		mark, _, err := pair[0].store.CreateKey(t.Context(), store.NewKey{API: "action"})
+		must(t, err)
+		for limit, done := time.After(30*time.Second), false; !done; {
+			select {
+			case c := <-heard:
+				done = c == store.Change{Table: store.TableKeys, ID: mark.ID}
+			case <-limit:
+				t.Fatal("one process does not hear of the other")
+			}
+		}
+		stop()
+	}
+}
 
 // uid gives the numeric id of a login.
 func (h *house) uid(t testing.TB, login string) int64 {

@@ -184,13 +184,16 @@ func (s *slapd) admin() *ldap.Conn {
 	return l
 }
 
+// slack is what a busy machine may add to a time that a test wants bounded. Without the bound it would be far longer.
+const slack = 2 * time.Second
+
 // cfg is a plain configuration with short times.
 func (s *slapd) cfg() Config { return shortTimes(s.url) }
 
 func shortTimes(urls ...string) Config {
 	return Config{
 		Name: "corp", URLs: urls, BindDN: serviceDN, BindPassword: secret,
-		Timeout: 2 * time.Second, DialTimeout: 500 * time.Millisecond, Cooldown: 100 * time.Millisecond,
+		Timeout: 4 * time.Second, DialTimeout: time.Second, Cooldown: 100 * time.Millisecond,
 	}
 }
 
