@@ -163,35 +163,6 @@ func wait(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func TestPollByChangeNumber(t *testing.T) {
-	ad := newFakeAD()
-	for i := range 30 {
-		ad.user(i+1, "user"+fiveDigits(i))
-	}
-	store, feed := ad.follow(t)
-	has := func(name string) func() bool { return func() bool { return len(store.byName(name)) == 1 } }
-	wait(t, "everybody is there", has("user00029"))
-	if mode := feed.Status().Mode; mode != ModePoll {
-		t.Errorf("auto chose %s", mode)
-	}
-	ad.user(100, "new")
-	wait(t, "the new one", has("new"))
-	_, writes, _ := store.counters()
-	ad.remove("CN=new,CN=Users,DC=corp")
-	wait(t, "the deletion", func() bool { return !has("new")() })
-	if _, after, _ := store.counters(); after != writes {
-		t.Errorf("%d entries were written again", after-writes)
-	}
-	// Another controller has other numbers: everything is read again.
-	before := feed.Status().Refreshes
-	ad.mu.Lock()
-	ad.name, ad.usn = "CN=NTDS Settings,CN=DC2", 10
-	ad.mu.Unlock()
-	ad.user(101, "elsewhere")
-	wait(t, "the new one on another controller", has("elsewhere"))
-	wait(t, "the full read", func() bool { return feed.Status().Refreshes > before })
-}
-
 func TestDR17_RangesAreCompleted(t *testing.T) {
 	ad := newFakeAD()
 	var members []string
