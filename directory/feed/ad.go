@@ -34,7 +34,7 @@ type ad struct {
 	*poll
 	conn  *pinned
 	mark  adMark
-	sweep bool // nothing deleted was ever seen: perhaps it may not be, so ids are swept
+	sweep bool  // nothing deleted was ever seen: perhaps it may not be, so ids are swept
 	since int64 // of the look under way
 }
 
