@@ -12,7 +12,7 @@ import (
 // own gives the list of a multi-valued attribute as one that may be changed in place. Its elements may not.
 func (e *engine) own(p schema.Path) []any {
 	list, _ := e.get(p).([]any)
-	if mine, ok := e.lists[p.Attribute]; ok && len(mine) == len(list) && (len(list) == 0 || &mine[0] == &list[0]) {
+	if mine, ok := e.lists[p.Attribute]; ok && len(list) > 0 && len(mine.list) == len(list) && &mine.list[0] == &list[0] {
 		return list
 	}
 	return slices.Clone(list)
@@ -23,7 +23,7 @@ func (e *engine) store(p schema.Path, list []any) error {
 	if len(list) == 0 && p.Attribute.Required {
 		return fault.Bad(fault.InvalidValue, "%s is required", p)
 	}
-	e.lists[p.Attribute] = list
+	e.lists[p.Attribute] = owned{path: p, list: list}
 	if len(list) == 0 {
 		e.set(p, nil)
 		return nil
@@ -254,13 +254,13 @@ func (e *engine) create(o *Operation) error {
 	if o.Path.Sub != nil {
 		given = resource.Object{o.Path.Sub.Name: o.Value}
 	}
+	if !resource.Present(given) {
+		return nil // an element of nothing
+	}
 	element := resource.Object{}
 	for _, from := range []resource.Object{terms, given} {
 		if err := merge(o.Path.Attribute, element, from); err != nil {
 			return err
-		}
-		if len(from) > 0 && !resource.Present(element) {
-			return nil // an element of nothing
 		}
 	}
 	return e.append(o.Path, []any{element})

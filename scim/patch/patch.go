@@ -6,6 +6,8 @@
 package patch
 
 import (
+	"slices"
+
 	"portico/scim/fault"
 	"portico/scim/filter"
 	"portico/scim/resource"
@@ -45,11 +47,14 @@ type Options struct {
 // Apply computes the attributes after the operations, and whether anything is different. Errors: 400 noTarget,
 // mutability, invalidValue.
 func Apply(t *schema.Type, current resource.Object, operations []Operation, options Options) (resource.Object, bool, error) {
-	e := engine{options: options, data: shallow(current), lists: map[*schema.Attribute][]any{}}
+	e := engine{options: options, data: shallow(current), lists: map[*schema.Attribute]owned{}}
 	for i := range operations {
 		if err := e.apply(&operations[i]); err != nil {
 			return nil, false, err
 		}
+	}
+	if err := e.finish(); err != nil {
+		return nil, false, err
 	}
 	if resource.Equal(current, e.data) {
 		return current, false, nil
@@ -58,6 +63,20 @@ func Apply(t *schema.Type, current resource.Object, operations []Operation, opti
 		return nil, false, err
 	}
 	return e.data, true, nil
+}
+
+// finish drops elements that the operations left without anything but their marks.
+func (e *engine) finish() error {
+	for _, o := range e.lists {
+		list, _ := e.get(o.path).([]any)
+		if !slices.ContainsFunc(list, hollow) {
+			continue
+		}
+		if err := e.store(o.path, slices.DeleteFunc(slices.Clone(list), hollow)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Complete says what is required and not there. The error is a 400 invalidValue.
@@ -133,7 +152,13 @@ func shallow(o resource.Object) resource.Object {
 type engine struct {
 	options Options
 	data    resource.Object
-	lists   map[*schema.Attribute][]any
+	lists   map[*schema.Attribute]owned
+}
+
+// owned is a list that the engine may change in place.
+type owned struct {
+	path schema.Path
+	list []any
 }
 
 func (e *engine) get(p schema.Path) any { return resource.Get(e.data, p.Extension, p.Attribute.Name) }

@@ -1,6 +1,8 @@
 package patch
 
 import (
+	"slices"
+
 	"portico/scim/fault"
 	"portico/scim/resource"
 	"portico/scim/schema"
@@ -29,6 +31,27 @@ func Tidy(a *schema.Attribute, list []any) ([]any, error) {
 	}
 	clear(list[len(kept):])
 	return kept, nil
+}
+
+// Solid drops the values of a list that hold nothing but marks, such as a type without a value.
+func Solid(list []any) []any { return slices.DeleteFunc(list, hollow) }
+
+// hollow tells whether an element holds nothing but marks.
+func hollow(value any) bool {
+	object, ok := value.(resource.Object)
+	if !ok {
+		return !resource.Present(value)
+	}
+	for name, part := range object {
+		switch name {
+		case "type", "primary", "display", "$ref":
+		default:
+			if resource.Present(part) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func isPrimary(value any) bool {
