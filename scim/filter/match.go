@@ -75,7 +75,7 @@ func (n *Node) common(r *resource.Resource) any {
 	case "id":
 		return r.ID
 	case "externalId":
-		return r.ExternalID
+		return r.Data["externalId"]
 	case "schemas":
 		var list []any
 		for _, urn := range r.Schemas() {

@@ -344,7 +344,7 @@ func (p *parser) literal() (any, error) {
 	case "false":
 		return false, nil
 	case "null":
-		return nil, nil //nolint:nilnil // null is a literal
+		return nil, nil
 	}
 	if word != "" && resource.ScanNumber(word, 0) == len(word) {
 		return json.Number(word), nil

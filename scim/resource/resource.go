@@ -19,14 +19,13 @@ type Object = map[string]any
 
 // Resource is one resource of a type.
 type Resource struct {
-	Type       *schema.Type
-	ID         string // made by the server, permanent
-	ExternalID string // of the client's domain; "" when it has none
-	Created    time.Time
-	Modified   time.Time
+	Type     *schema.Type
+	ID       string // made by the server, permanent
+	Created  time.Time
+	Modified time.Time
 	// Version is the opaque part of the weak entity tag: printable ASCII without quotation marks.
 	Version string
-	// Data holds every attribute but the common ones.
+	// Data holds the attributes: externalId and all that are not common ones.
 	Data Object
 }
 
@@ -71,7 +70,7 @@ func (r *Resource) Schemas() []string {
 	return urns
 }
 
-// Get finds the value of a whole attribute, nil when there is none. Common attributes are not in Data.
+// Get finds the value of a whole attribute, nil when there is none.
 func Get(data Object, extension, name string) any {
 	if extension == "" {
 		return data[name]
