@@ -5,7 +5,7 @@ package mirror
 // is then thrown away and read again.
 const (
 	applicationID = 0x506d6972 // "Pmir"
-	schemaVersion = 1
+	schemaVersion = 2
 )
 
 // Values of entry.list: the kind of a visible entry, and of hidden ones.
@@ -23,6 +23,8 @@ const (
 	relManager = 3 // person to entry, by DN
 	relOwner   = 4 // group to entry, by DN
 	relMail    = 5 // a folded mail address; never has a target
+	relPrimary = 6 // primary group (0: not there) to person; the key is the group's mark
+	relMark    = 7 // the mark of a group; never has a target
 )
 
 // tables: entry.path is the DN's key with the top RDN first (see keyer), name
