@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"portico/directory"
 )
@@ -150,7 +149,7 @@ func (m *Mirror) ByDN(ctx context.Context, dir, dnKey string) (*directory.Entry,
 // ByLogin gives the people with that login name (with its suffix), whatever its
 // letter case: none, one, or several of one directory, which is ambiguous.
 func (m *Mirror) ByLogin(ctx context.Context, login string) ([]*directory.Entry, error) {
-	name := foldName(login)
+	name := foldLogin(login)
 	if name == "" {
 		return nil, nil
 	}
@@ -221,51 +220,20 @@ func (m *Mirror) Doubtful(ctx context.Context, dir string, limit int) ([]directo
 	return ids, err
 }
 
-// countCache remembers exact counts of one revision.
-type countCache struct {
-	mu       sync.Mutex
-	revision uint64
-	counts   map[countKey]int
-}
-
-type countKey struct {
-	kind directory.Kind
-	dir  string
-}
-
 // Count is the exact number of visible entries of a kind, in one directory or,
 // with "", in all.
-func (m *Mirror) Count(ctx context.Context, kind directory.Kind, dir string) (int, error) {
+func (m *Mirror) Count(ctx context.Context, kind directory.Kind, dir string) (n int, err error) {
 	if m.loading.Load() {
 		return 0, m.Healthy()
 	}
-	revision := m.revision.Load()
-	key := countKey{kind, dir}
-	m.counts.mu.Lock()
-	n, known := m.counts.counts[key]
-	known = known && m.counts.revision == revision
-	m.counts.mu.Unlock()
-	if known {
-		return n, m.Healthy()
+	if dir == "" {
+		return n, m.row(ctx, "SELECT coalesce(sum(n), 0) FROM tally WHERE list=?", []any{int(kind)}, &n)
 	}
-	query, args := "SELECT count(*) FROM entry INDEXED BY entry_name WHERE list=?", []any{int(kind)}
-	if dir != "" {
-		rank, err := m.rank(dir)
-		if err != nil {
-			return 0, err
-		}
-		query, args = query+" AND dir=?", append(args, rank)
-	}
-	if err := m.row(ctx, query, args, &n); err != nil {
+	rank, err := m.rank(dir)
+	if err != nil {
 		return 0, err
 	}
-	m.counts.mu.Lock()
-	defer m.counts.mu.Unlock()
-	if m.counts.revision != revision || m.counts.counts == nil {
-		m.counts.revision, m.counts.counts = revision, make(map[countKey]int)
-	}
-	m.counts.counts[key] = n
-	return n, nil
+	return n, m.row(ctx, "SELECT coalesce(sum(n), 0) FROM tally WHERE list=? AND dir=?", []any{int(kind), rank}, &n)
 }
 
 // notFoundIsNil hides the error that only says that there is nothing.
