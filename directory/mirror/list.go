@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
-	"time"
 
 	"portico/directory"
 )
@@ -17,11 +15,10 @@ const (
 	SortDisplay = directory.AttrName  // display name, or name
 )
 
+// What queries answer with; see the package directory.
 var (
-	// ErrPosition says that a page token is not one of ours, or not one of this order.
-	ErrPosition = errors.New("malformed page position")
-	// ErrScan says that a query would have to look at more entries than it may.
-	ErrScan = errors.New("too many entries to look through")
+	ErrPosition = directory.ErrPosition
+	ErrScan     = directory.ErrScan
 )
 
 const (
@@ -31,41 +28,11 @@ const (
 	scanLimit = 200_000
 )
 
-// Query asks for one page of the visible entries of a kind. The order is total
-// and the same in every process: by the first value of SortBy, then by permanent
-// id, then by directory; all of that backwards with Descending. Text is folded
-// (directory.Fold) unless Exact, and compared by its first 256 bytes; entries
-// without a value come last, and first with Descending. Indexed orders are
-// SortID, SortName, SortDisplay, given and family name, created and modified;
-// others go through all entries that match (see ScanLimit).
-type Query struct {
-	Kind      directory.Kind
-	Directory string               // "" for all
-	Where     *directory.Predicate // nil: all
-	// Keep narrows what Where leaves. KeepKey names what it does, so that totals
-	// can be remembered; "" forgets them.
-	Keep    func(*directory.Entry) bool
-	KeepKey string
-
-	SortBy     string
-	Exact      bool // letter by letter; only orders without an index
-	Descending bool
-
-	Offset int    // entries to leave out; costs time linear in it
-	Limit  int    // 1..10000; 0 means 10000; negative: none, for totals alone
-	After  string // Page.Next of the page before; costs nothing
-	Total  bool   // count all that match
-
-	Now       time.Time // for directory.AttrActive; default: the mirror's clock
-	ScanLimit int       // entries that may be looked at one by one; default 200,000
-}
-
-// Page is a part of a list.
-type Page struct {
-	Entries []*directory.Entry
-	Next    string // for Query.After; "" when this page is the last
-	Total   int    // with Query.Total
-}
+// Query and Page are the list and its answer.
+type (
+	Query = directory.ListQuery
+	Page  = directory.Page
+)
 
 // position is where a page ended: in terms of the entries, so that it means the
 // same in every process and after everything was read anew.

@@ -252,19 +252,7 @@ func (m *Mirror) once(ctx context.Context, query string, args []any, row func(*s
 	if err := m.usable(); err != nil {
 		return err
 	}
-	err := func() error {
-		rows, err := m.db.read.QueryContext(ctx, query, args...)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			if err := row(rows); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
-	}()
+	err := despiteNewSchema(func() (*sql.Rows, error) { return m.db.read.QueryContext(ctx, query, args...) }, row)
 	if err != nil && m.loading.Load() && !errors.Is(translate(err), ErrCorrupt) && !errors.Is(err, ErrScan) {
 		return nil // a first load has just taken the indexes away: there is nothing to read
 	}

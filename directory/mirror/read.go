@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
+
+	"modernc.org/sqlite"
 
 	"portico/directory"
 )
@@ -50,21 +53,41 @@ func (m *Mirror) each(ctx context.Context, query string, args []any, row func(*s
 }
 
 func (h *handles) each(ctx context.Context, query string, args []any, row func(*sql.Rows) error) error {
-	s, err := h.prepared(query) //nolint:sqlclosecheck // kept prepared, closed with the mirror
-	if err != nil {
-		return err
-	}
-	rows, err := s.QueryContext(ctx, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := row(rows); err != nil {
+	return despiteNewSchema(func() (*sql.Rows, error) {
+		s, err := h.prepared(query) //nolint:sqlclosecheck // kept prepared, closed with the mirror
+		if err != nil {
+			return nil, err
+		}
+		return s.QueryContext(ctx, args...)
+	}, row)
+}
+
+// despiteNewSchema runs a query again that met an index in the making: SQLite
+// does so itself, but not where virtual tables are involved.
+func despiteNewSchema(query func() (*sql.Rows, error), row func(*sql.Rows) error) error {
+	const schemaChanged, attempts = 17, 10
+	for attempt := 1; ; attempt++ {
+		n := 0
+		err := func() error {
+			rows, err := query()
+			if err != nil {
+				return err
+			}
+			defer func() { _ = rows.Close() }()
+			for rows.Next() {
+				n++
+				if err := row(rows); err != nil {
+					return err
+				}
+			}
+			return rows.Err()
+		}()
+		var e *sqlite.Error
+		if n > 0 || attempt == attempts || !errors.As(err, &e) || e.Code()&0xff != schemaChanged {
 			return err
 		}
+		time.Sleep(time.Millisecond)
 	}
-	return rows.Err()
 }
 
 // row reads a single row into variables; none is directory.ErrNotFound.
@@ -88,10 +111,18 @@ func (m *Mirror) scan(r *sql.Rows, more ...any) (*directory.Entry, error) {
 	if err := r.Scan(append([]any{&rank, &stable, &body}, more...)...); err != nil {
 		return nil, err
 	}
-	if rank < 0 || rank >= len(m.opts.Directories) {
-		return nil, fmt.Errorf("%w: directory number %d", ErrCorrupt, rank)
+	id, err := m.idOf(rank, stable)
+	if err != nil {
+		return nil, err
 	}
-	return decode(directory.ID{Directory: m.opts.Directories[rank].Name, Stable: stable}, body)
+	return decode(id, body)
+}
+
+func (m *Mirror) idOf(rank int, stable string) (directory.ID, error) {
+	if rank < 0 || rank >= len(m.opts.Directories) {
+		return directory.ID{}, fmt.Errorf("%w: directory number %d", ErrCorrupt, rank)
+	}
+	return directory.ID{Directory: m.opts.Directories[rank].Name, Stable: stable}, nil
 }
 
 // entries reads all entries of a query. While a first load runs there are none.
