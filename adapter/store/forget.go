@@ -15,6 +15,7 @@ func personTables() []struct{ table, column string } {
 		{"login_keys", "uid"},
 		{"user_permissions", "uid"},
 		{"notifications", "uid"},
+		{"collab_members", "uid"},
 	}
 }
 

@@ -133,7 +133,10 @@ func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
 	if c.Timezone, err = time.LoadLocation(cfg.APIs.Action.Timezone); err != nil {
 		return c, fmt.Errorf("apis.action.timezone: %w", err)
 	}
-	c.Mail = adapter.MailConfig{From: cfg.Mail.From, AdminEmail: cfg.APIs.Action.AdminEmail, Location: c.Timezone}
+	c.Mail = adapter.MailConfig{
+		From: cfg.Mail.From, AdminEmail: cfg.APIs.Action.AdminEmail, Location: c.Timezone,
+		BaseURL: cfg.ExternalURL(), Title: cfg.APIs.Action.Title,
+	}
 	if c.Mail.Texts, err = texts.Load(cfg.APIs.Action.Language, cfg.APIs.Action.TextsFile); err != nil {
 		return c, err
 	}

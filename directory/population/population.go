@@ -24,6 +24,7 @@ import (
 	"portico/directory"
 	"portico/directory/mirror"
 	"portico/internal/cache"
+	"portico/internal/keylock"
 )
 
 // LDAP is the connection to one directory (package client).
@@ -37,6 +38,7 @@ type LDAP interface {
 type Mapper interface {
 	Entry(e *ldap.Entry) (*directory.Entry, error)
 	PersonByUsername(name string) (*ldap.SearchRequest, error)
+	GroupByName(name string) (*ldap.SearchRequest, error)
 	ByStableID(stable string) (*ldap.SearchRequest, error)
 }
 
@@ -57,6 +59,10 @@ type Member struct {
 	Mapper      Mapper
 	Feed        Follower
 	Passwords   PasswordWriter // nil: passwords cannot be changed
+
+	Suffix    string   // of login names, without "@"; "" for none
+	Writer    Writer   // nil: the directory is read-only
+	Protected []string // groups that are never changed: names, DNs, or permanent ids
 }
 
 // Config bounds the caches. Zero values stand for the defaults beside them.
@@ -80,6 +86,7 @@ type Population struct {
 	nobody   *cache.Cache[string, time.Time] // until when to believe it
 	policies *lru.Cache[string, policyRead]
 	flight   singleflight.Group
+	claims   keylock.Locks // names that are being given out
 
 	completed sync.Map // names of directories of which the mirror held everything
 }

@@ -30,6 +30,19 @@ const (
 	AlertMessage ID = "admin alert email message"
 )
 
+// LetterLinkHint stands above the address of a link, in every letter with one.
+const LetterLinkHint ID = "letter link hint"
+
+// The mail that invites somebody to have an account, with the placeholders {site}
+// {name} {inviter} {expires}; InviteLinkBody is for people whose entry exists.
+const (
+	InviteSubject  ID = "invite subject"
+	InviteBody     ID = "invite body"
+	InviteLinkBody ID = "invite link body"
+	InviteButton   ID = "invite button"
+	InviteFooter   ID = "invite footer"
+)
+
 // Messages of the pages for people.
 const (
 	NoUsername          ID = "Username not found."
@@ -55,5 +68,6 @@ func All() []ID {
 		MobileBadKey, MobileNoAction, InternalError, AlertSubject, AlertMessage, NoUsername, PasswordIncorrect,
 		LoginCodeIncorrect, FillInAll, NoAppPasswords, SamePassword, PasswordMismatch, OldPasswordWrong,
 		WeakPassword, PINUpdated, PINMismatch, PINFormat, DirectoryServerText,
+		LetterLinkHint, InviteSubject, InviteBody, InviteLinkBody, InviteButton, InviteFooter,
 	}
 }
