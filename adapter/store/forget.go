@@ -15,6 +15,9 @@ func personTables() []struct{ table, column string } {
 		{"login_keys", "uid"},
 		{"user_permissions", "uid"},
 		{"notifications", "uid"},
+		{"team_titles", "uid"},
+		{"user_extras", "uid"},
+		{"public_keys", "uid"},
 	}
 }
 

@@ -57,12 +57,20 @@ type Member struct {
 	Mapper      Mapper
 	Feed        Follower
 	Passwords   PasswordWriter // nil: passwords cannot be changed
+	Titles      PagedReader    // reads role titles; nil: there are none
+	TitleBase   string         // DN below which the entries of roles lie
+}
+
+// PagedReader reads any number of entries (package client).
+type PagedReader interface {
+	SearchPaged(ctx context.Context, req *ldap.SearchRequest, pageSize uint32, each func(*ldap.Entry) error) error
 }
 
 // Config bounds the caches. Zero values stand for the defaults beside them.
 type Config struct {
 	CacheSize   int           // decoded entries of people and of groups each; 20000
 	NegativeTTL time.Duration // how long "nobody has that name" is believed; 3 s
+	TitleTTL    time.Duration // how long role titles are believed; 10 s
 	PolicyTTL   time.Duration // how long a password policy is believed; 1 min
 }
 
@@ -79,6 +87,7 @@ type Population struct {
 	entries  *cache.Cache[directory.ID, *directory.Entry]
 	nobody   *cache.Cache[string, time.Time] // until when to believe it
 	policies *lru.Cache[string, policyRead]
+	titles   titleTables
 	flight   singleflight.Group
 
 	completed sync.Map // names of directories of which the mirror held everything
@@ -91,6 +100,9 @@ func New(cfg Config, members []Member, m *mirror.Mirror, log *slog.Logger, now f
 	}
 	if cfg.NegativeTTL <= 0 {
 		cfg.NegativeTTL = 3 * time.Second
+	}
+	if cfg.TitleTTL <= 0 {
+		cfg.TitleTTL = 10 * time.Second
 	}
 	if cfg.PolicyTTL <= 0 {
 		cfg.PolicyTTL = time.Minute
