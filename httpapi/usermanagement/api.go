@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -75,6 +76,7 @@ type API struct {
 	log      *slog.Logger
 	cross    *http.CrossOriginProtection
 	reserved map[string]bool
+	own      map[string]bool // first words of the fixed paths
 }
 
 // route is one row of the table.
@@ -115,13 +117,7 @@ func routes() []route {
 // answer, so that no project may be called so.
 func ReservedWords() []string {
 	words := []string{"healthz", "readyz", "metrics", "index-php", "favicon-ico", "robots-txt", "well-known"}
-	for _, rt := range routes() {
-		word, _, _ := strings.Cut(rt.path[1:], "/")
-		if !strings.ContainsAny(word, "{}") && !slices.Contains(words, word) {
-			words = append(words, word)
-		}
-	}
-	return words
+	return append(words, slices.Sorted(maps.Keys(ownWords()))...)
 }
 
 // New makes the API. reserved are the words that no project has as its address.
@@ -134,7 +130,7 @@ func New(cfg Config, reserved []string, a Adapter, log *slog.Logger) (*API, erro
 	if cfg.MaxBody <= 0 {
 		cfg.MaxBody = 64 << 10
 	}
-	api := &API{cfg: cfg, adapter: a, log: log, cross: http.NewCrossOriginProtection(), reserved: map[string]bool{}}
+	api := &API{cfg: cfg, adapter: a, log: log, cross: http.NewCrossOriginProtection(), reserved: map[string]bool{}, own: ownWords()}
 	for _, word := range reserved {
 		api.reserved[word] = true
 	}
@@ -163,18 +159,20 @@ func (a *API) Mount(r *mux.Router) {
 func (a *API) notReserved(r *http.Request, _ *mux.RouteMatch) bool {
 	rest, ok := strings.CutPrefix(r.URL.Path, a.cfg.Prefix+"/")
 	word, _, _ := strings.Cut(rest, "/")
-	switch word {
-	case "profile", "users", "roles", "projects", "project_groups":
-		return ok
-	}
 	word = strings.TrimSuffix(strings.TrimSuffix(word, ".xml"), ".json")
-	if len(word) > 0 && slices.Contains(ownWords(), word) {
-		return ok
-	}
-	return ok && !a.reserved[word]
+	return ok && (a.own[word] || !a.reserved[word])
 }
 
-func ownWords() []string { return []string{"profile", "users", "roles", "projects", "project_groups"} }
+// ownWords are the first words of the fixed paths of this API.
+func ownWords() map[string]bool {
+	words := map[string]bool{}
+	for _, rt := range routes() {
+		if word, _, _ := strings.Cut(rt.path[1:], "/"); !strings.ContainsAny(word, "{}") {
+			words[word] = true
+		}
+	}
+	return words
+}
 
 // call is one request on its way.
 type call struct {
