@@ -16,6 +16,9 @@ func personTables() []struct{ table, column string } {
 		{"user_permissions", "uid"},
 		{"notifications", "uid"},
 		{"collab_members", "uid"},
+		{"team_titles", "uid"},
+		{"user_extras", "uid"},
+		{"public_keys", "uid"},
 	}
 }
 
