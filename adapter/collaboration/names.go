@@ -84,7 +84,9 @@ func NameKey(name string) string {
 	return b.String()
 }
 
-func longer(text string, limit int) bool { return len(text) > limit && utf8.RuneCountInString(text) > limit }
+func longer(text string, limit int) bool {
+	return len(text) > limit && utf8.RuneCountInString(text) > limit
+}
 
 // checkName checks a name that people see.
 func checkName(field, name string) error {

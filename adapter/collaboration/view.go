@@ -51,12 +51,13 @@ type Group struct {
 // View is one collaboration with what belongs to it.
 type View struct {
 	store.Collaboration
-	OrgName     string // short name of the organisation
-	Invitations int
-	Memberships []Member
-	Groups      []Group
-	Services    []Service
-	People      map[int64]User `json:"-"` // by uid
+	OrgName      string // short name of the organisation
+	Organisation *Org
+	Invitations  int
+	Memberships  []Member
+	Groups       []Group
+	Services     []Service
+	People       map[int64]User `json:"-"` // by uid
 }
 
 // URN is the name of the collaboration in the whole installation.
@@ -95,7 +96,7 @@ func inviteStatus(i *Invite, now time.Time) string {
 
 // load reads what belongs to a collaboration, people aside.
 func (s *Collaborations) load(ctx context.Context, c *store.CollabTx, org store.Org, collab store.Collaboration) (View, error) {
-	v := View{Collaboration: collab, OrgName: org.ShortName}
+	v := View{Collaboration: collab, OrgName: org.ShortName, Organisation: &org}
 	var err error
 	if v.Memberships, err = c.Members(ctx, collab.ID); err != nil {
 		return v, err
