@@ -35,7 +35,7 @@ func (s *Store) ForgetPerson(ctx context.Context, uid int64, note ...Record) err
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec(ctx, endSessions+"uid = ?", true, []byte{}, false, uid); err != nil {
+		if err := t.endSessionsOf(ctx, uid); err != nil {
 			return err
 		}
 		for _, table := range []string{TablePermissions, TableNotifications} {
