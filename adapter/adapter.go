@@ -5,7 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"portico/adapter/store"
@@ -112,6 +112,7 @@ type Adapter struct {
 	uses    *keyUses
 
 	mailQueued chan struct{} // wakes the outbox
+	restarts   atomic.Int64  // of background work that panicked
 
 	teamwork
 
@@ -146,30 +147,6 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 	}
 	deps.Store.Watch(a.storeChanged)
 	return a, nil
-}
-
-// Run does the adapter's work in the background until ctx ends: it writes down
-// when keys were last used, and clears away what the store needs no more.
-func (a *Adapter) Run(ctx context.Context) error {
-	var mail sync.WaitGroup
-	mail.Go(func() { a.runMail(ctx) })
-	defer mail.Wait()
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer cancel()
-			a.writeKeyUses(last)
-			return nil
-		case <-tick.C:
-			a.writeKeyUses(ctx)
-			if err := a.store.Maintain(ctx); err != nil && ctx.Err() == nil {
-				a.log.WarnContext(ctx, "the database could not be tidied; it is tried again in a minute", "error", err)
-			}
-		}
-	}
 }
 
 func withDefaults(cfg Config) Config {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"portico/adapter"
@@ -170,7 +171,7 @@ func (a *app) newServer() (*httpapi.Server, error) {
 		return nil, err
 	}
 	l := a.cfg.Limits
-	return httpapi.New(httpapi.Config{
+	server, err := httpapi.New(httpapi.Config{
 		Listen: a.cfg.Listen, CertFile: a.cfg.TLS.CertFile, KeyFile: a.cfg.TLS.KeyFile,
 		TrustedProxies: a.cfg.TrustedProxies,
 		MaxHeader:      int(l.Header), MaxBody: int64(l.Body), MaxConnections: l.Concurrency,
@@ -178,6 +179,13 @@ func (a *app) newServer() (*httpapi.Server, error) {
 		IdleTimeout: l.IdleTimeout, ShutdownTimeout: l.ShutdownTimeout,
 		MetricsListen: a.cfg.Metrics.Listen,
 	}, httpapi.Deps{Log: a.log, Now: time.Now, Rand: rand.Reader, Readiness: a.readiness, Dialects: dialects})
+	if err != nil {
+		return nil, err
+	}
+	return server, server.Registry().Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "portico_background_restarts_total",
+		Help: "Background work that was started again after a panic.",
+	}, func() float64 { return float64(a.adapter.Restarts()) }))
 }
 
 // newPages makes the pages for people, beside the action API.
