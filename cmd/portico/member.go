@@ -93,6 +93,7 @@ func (m *member) joined() population.Member {
 		Name: m.cfg.Name, NobodyDN: client.DummyDN(m.mapper.UserBaseDN()),
 		StatusRules: m.preset.StatusRules, Policy: m.cfg.PasswordPolicy, Nested: m.cfg.Groups.Nested,
 		LDAP: m.client, Mapper: m.mapper, Feed: live{m.feed}, Passwords: m.client,
+		Titles: m.client, TitleBase: m.mapper.GroupBaseDN(),
 	}
 }
 
