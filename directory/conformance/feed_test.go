@@ -3,8 +3,6 @@ package conformance
 import (
 	"testing"
 
-	"github.com/go-ldap/ldap/v3"
-
 	"portico/configs"
 	"portico/directory"
 	"portico/directory/feed"
@@ -156,7 +154,15 @@ func testFilter(t *testing.T, f *fixture) {
 	if w.somebody("ann").ID != id {
 		t.Error("another id")
 	}
-	w.equal()
+	w.stop() // and while we are away
+	w.modify(dn, "description", "hidden")
+	w.following()
+	w.stop()
+	w.modify(dn, "description", "open")
+	w.following()
+	if w.somebody("ann").ID != id {
+		t.Error("another id")
+	}
 }
 
 // testLargeGroup is DR16: 10,000 members, of whom most are nobody that we know
@@ -208,10 +214,10 @@ func testOurRestart(t *testing.T, f *fixture) {
 		w.stop()
 		revision := w.mirror.Revision()
 		w.following()
-		if w.feed.Status().Mode == feed.ModeSyncrepl && w.feed.Status().Refreshes != 0 {
+		if w.feed.Status().Mode == feed.ModeSyncrepl && !f.traits.reconciles && w.feed.Status().Refreshes != 0 {
 			t.Errorf("a restart without changes read everything; %+v", w.feed.Status())
 		}
-		if n := w.mirror.Revision() - revision; w.feed.Status().Mode == feed.ModeSyncrepl && n > 1 {
+		if n := w.mirror.Revision() - revision; w.feed.Status().Mode == feed.ModeSyncrepl && !f.traits.reconciles && n > 1 {
 			t.Errorf("a restart without changes wrote %d times", n)
 		}
 	}
@@ -221,7 +227,7 @@ func testOurRestart(t *testing.T, f *fixture) {
 	w.addPerson("new")
 	w.rename(w.person(numbered("p", 3)), f.layout.personRDN+"=renamed", "")
 	w.following()
-	if s := w.feed.Status(); s.Mode == feed.ModeSyncrepl && s.Refreshes != 0 {
+	if s := w.feed.Status(); s.Mode == feed.ModeSyncrepl && !f.traits.reconciles && s.Refreshes != 0 {
 		t.Errorf("a restart read everything; %+v", s)
 	}
 	if mode := w.feed.Status().Mode; f.traits.syncrepl != (mode == feed.ModeSyncrepl) {
@@ -231,5 +237,4 @@ func testOurRestart(t *testing.T, f *fixture) {
 	if err != nil || n != 30 {
 		t.Errorf("%d people, %v", n, err)
 	}
-	_ = ldap.LDAPResultSuccess
 }

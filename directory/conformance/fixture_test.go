@@ -64,10 +64,12 @@ type layout struct {
 // traits say which cases apply.
 type traits struct {
 	syncrepl     bool // changes come at once; else the feed polls
+	reconciles   bool // a resume is followed by a full reconciliation
 	nested       bool // groups may hold groups
 	dangling     bool // members and managers need not exist
 	managers     bool // people have a manager attribute
 	emptyMail    bool // an empty mail address is stored
+	sevenBit     bool // login names must be ASCII
 	twoUIDs      bool // two entries of one login name can be there
 	refint       bool // the server itself corrects references of people who go or are renamed
 	silentRefint bool // it does so without an event

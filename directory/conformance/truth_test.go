@@ -31,7 +31,7 @@ type flat struct {
 
 // truth asks the directory itself, through the mapper alone, and resolves all
 // references anew.
-func (w *world) truth() map[string]flat {
+func (w *world) truth() (map[string]flat, error) {
 	w.t.Helper()
 	var all []*directory.Entry
 	err := w.client.SearchPaged(w.t.Context(), w.mapper.All(0), 500, func(e *ldap.Entry) error {
@@ -41,7 +41,9 @@ func (w *world) truth() map[string]flat {
 		}
 		return err
 	})
-	w.must(err)
+	if err != nil {
+		return nil, err
+	}
 	out := map[string]flat{}
 	byDN, byLogin := map[string]string{}, map[string][]string{}
 	for _, e := range all {
@@ -80,7 +82,7 @@ func (w *world) truth() map[string]flat {
 		}
 		out[e.ID.Stable] = f
 	}
-	return out
+	return out, nil
 }
 
 func flatten(e *directory.Entry) flat {
@@ -160,12 +162,14 @@ func stables(list []*directory.Entry) []string {
 // equal waits until the mirror says what the directory says.
 func (w *world) equal() {
 	w.t.Helper()
-	for deadline := time.Now().Add(3 * patience); ; time.Sleep(20 * time.Millisecond) {
-		truth, mirrored := w.truth(), w.mirrored()
-		if reflect.DeepEqual(truth, mirrored) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		truth, err := w.truth() // the server may just be coming back
+		mirrored := w.mirrored()
+		if err == nil && reflect.DeepEqual(truth, mirrored) {
 			return
 		}
 		if time.Now().After(deadline) {
+			w.must(err)
 			diff := cmp.Diff(truth, mirrored)
 			w.t.Fatalf("directory (-) and mirror (+) differ; status %+v\n%s", w.feed.Status(), diff[:min(len(diff), 6000)])
 		}

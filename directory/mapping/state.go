@@ -218,6 +218,7 @@ func (j *judge) ds389() {
 	if v := j.get("accountunlocktime"); v != "" {
 		t, ok := Time(v)
 		switch {
+		case v == epoch && j.p.DN != "" && j.p.LockoutDuration > 0: // left over from a policy that locked for good
 		case v == epoch:
 			j.locked("accountUnlockTime", v, time.Time{}, "locked until an administrator acts")
 		case !ok:
