@@ -37,6 +37,8 @@ type ad struct {
 	sweep bool  // nothing deleted was ever seen: perhaps it may not be, so ids are swept
 	since int64 // of the look under way
 	came  arrivals
+
+	overlap bool // something changed while the last read ran
 }
 
 // adMark is where a domain controller stands.
@@ -149,6 +151,9 @@ func (a *ad) readEverything(ctx context.Context) (since int64, err error) {
 	}
 	since = a.mark.highest + 1
 	err = a.fullRead(ctx, func(*directory.Entry) {}, func() string { return strconv.FormatInt(since, 10) })
+	if err == nil {
+		err = a.afterRead(ctx)
+	}
 	return since, err
 }
 
@@ -173,6 +178,9 @@ func (a *ad) look(ctx context.Context, since int64) (int64, error) {
 	}
 	if err != nil {
 		a.full.Store(a.full.Load() || len(a.came.came) > 0) // the next look would not notice who came
+		return 0, err
+	}
+	if err := a.afterRead(ctx); err != nil {
 		return 0, err
 	}
 	if a.full.Load() {

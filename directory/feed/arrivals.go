@@ -18,14 +18,30 @@ import (
 // object. And when somebody comes who was there before and was not seen, those who
 // refer to him in the directory are read again too.
 
-// More than so many entries to be read again are a reason to read everything.
-const maxReread = 500
+// A read is no snapshot: what changed while it ran may have been renamed between
+// the reading of it and of those who refer to it. So everybody in the look after
+// such a read counts as somebody who was not seen before.
+
+// More than so many entries to be read again are a reason to read everything. Of
+// those that changed while a read ran, the rest is left to the next reconciliation.
+const (
+	maxReread  = 500
+	maxOverlap = 20_000
+)
 
 // arrivals are the entries of one look that came to the DN that they have now.
 type arrivals struct {
-	looked map[string]bool    // ids that the look has read
-	came   []string           // ids
-	old    []*directory.Entry // of these, the ones that are new to the store and not to the directory
+	looked map[string]bool // ids that the look has read
+	came   []string        // ids
+	old    []string        // DNs of those that are new to the store and not to the directory
+	uneasy []string        // DNs of those that may have been renamed while the last read ran
+}
+
+// afterRead finds out whether something changed while a read ran.
+func (a *ad) afterRead(ctx context.Context) error {
+	now, err := a.ask(ctx)
+	a.overlap = now.highest > a.mark.highest
+	return err
 }
 
 // note looks whether an entry came to its DN. created tells that it was made after
@@ -39,12 +55,15 @@ func (a *ad) note(ctx context.Context, e *directory.Entry, created bool) error {
 	if err != nil {
 		return fmt.Errorf("ask the store for an entry: %w", err)
 	}
-	if dn != "" && sameDN(dn, e.DN) {
+	if a.overlap && len(a.came.uneasy) < maxOverlap {
+		a.came.uneasy = append(a.came.uneasy, e.DN)
+	}
+	if dn != "" && sameDN(dn, e.DN) && !a.overlap {
 		return nil
 	}
 	a.came.came = append(a.came.came, e.ID.Stable)
-	if dn == "" && !created {
-		a.came.old = append(a.came.old, e)
+	if dn == "" && !created && !a.overlap {
+		a.came.old = append(a.came.old, e.DN)
 	}
 	return nil
 }
@@ -77,18 +96,18 @@ func (a *ad) welcome(ctx context.Context) error {
 		a.full.Store(true)
 		return nil
 	}
-	for _, e := range a.came.old {
-		err := a.conn.SearchPaged(ctx, a.referring(e.DN), a.cfg.PageSize, func(found *ldap.Entry) error {
+	for _, dn := range append(a.came.old, a.came.uneasy...) {
+		err := a.conn.SearchPaged(ctx, a.referring(dn), a.cfg.PageSize, func(found *ldap.Entry) error {
 			if id := a.m.Stable(found); id != "" {
 				again[id] = !a.came.looked[id]
 			}
 			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("look for references to %q: %w", e.DN, err)
+			return fmt.Errorf("look for references to %q: %w", dn, err)
 		}
 	}
-	if len(again) > maxReread {
+	if len(again) > maxReread && len(a.came.uneasy) == 0 {
 		a.full.Store(true)
 		return nil
 	}
