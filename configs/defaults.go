@@ -40,7 +40,7 @@ func Default() *Config {
 // DefaultDirectory is a directory of which nothing was written.
 func DefaultDirectory() Directory {
 	return Directory{
-		Sync: Sync{Mode: "auto", Interval: 30 * time.Second},
+		Sync: Sync{Mode: "auto"},
 		Pool: DirectoryPool{
 			Size:        8,
 			BindSize:    32,

@@ -185,6 +185,14 @@ func (m *Mapper) ModifiedAttribute() string { return m.cfg.Modified }
 // StableIDAttributes are the LDAP names that hold permanent ids.
 func (m *Mapper) StableIDAttributes() []string { return slices.Clone(m.cfg.StableID) }
 
+// ReferenceAttributes are the LDAP names that hold DNs of other entries: members,
+// managers and owners.
+func (m *Mapper) ReferenceAttributes() []string {
+	list := slices.Clone(m.cfg.MemberAttributes)
+	list = append(list, m.cfg.UserAttributes[directory.AttrManager]...)
+	return append(list, m.cfg.GroupAttributes[directory.AttrOwner]...)
+}
+
 func or(a, b string) string {
 	if a != "" {
 		return a

@@ -39,7 +39,7 @@ func DefaultSignals(rules string) []string {
 	case RulesActiveDirectory:
 		return []string{
 			"userAccountControl", "msDS-User-Account-Control-Computed", "lockoutTime",
-			"msDS-UserPasswordExpiryTimeComputed", "pwdLastSet", "accountExpires",
+			"msDS-UserPasswordExpiryTimeComputed", "pwdLastSet", "accountExpires", "msDS-ResultantPSO",
 		}
 	case RulesShadow:
 		return []string{"shadowExpire", "shadowLastChange", "shadowMax"}
