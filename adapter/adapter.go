@@ -2,10 +2,12 @@ package adapter
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"portico/adapter/store"
@@ -76,6 +78,9 @@ type Config struct {
 	Mail MailConfig
 	// MinPasswordLength is the least number of characters of a new password. Default 8.
 	MinPasswordLength int
+	// ClosingLimit is how many accounts one actor may disable or delete in a minute.
+	// Default 500; negative: any number.
+	ClosingLimit int
 	// CacheSize bounds each of the caches, in entries. Default 20000.
 	CacheSize int
 }
@@ -85,6 +90,7 @@ type Deps struct {
 	Directory Directory
 	Store     *store.Store
 	Passwords Passwords // nil: no password can be changed
+	Writes    Writes    // nil: every directory is read-only
 	Log       *slog.Logger
 	Now       func() time.Time // default time.Now
 }
@@ -95,6 +101,7 @@ type Adapter struct {
 	dir       Directory
 	store     *store.Store
 	passwords Passwords
+	writes    Writes
 	log       *slog.Logger
 	now       func() time.Time
 
@@ -108,6 +115,9 @@ type Adapter struct {
 	uses    *keyUses
 
 	mailQueued chan struct{} // wakes the outbox
+
+	process string       // names this process among those that share the store
+	acts    atomic.Int64 // changes under way
 
 	personal
 }
@@ -123,7 +133,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		return nil, err
 	}
 	a := &Adapter{
-		cfg: cfg, dir: deps.Directory, store: deps.Store, passwords: deps.Passwords, log: deps.Log, now: deps.Now,
+		cfg: cfg, dir: deps.Directory, store: deps.Store, passwords: deps.Passwords, writes: deps.Writes, log: deps.Log, now: deps.Now,
 		numbers: cache.New[directory.ID, int64](2 * cfg.CacheSize),
 		owners:  cache.New[numberKey, directory.ID](2 * cfg.CacheSize),
 		locals:  cache.New[int64, store.Local](cfg.CacheSize),
@@ -134,6 +144,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		uses:    newKeyUses(),
 
 		mailQueued: make(chan struct{}, 1),
+		process:    rand.Text(),
 
 		personal: newPersonal(cfg),
 	}
@@ -146,6 +157,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 func (a *Adapter) Run(ctx context.Context) error {
 	var mail sync.WaitGroup
 	mail.Go(func() { a.runMail(ctx) })
+	mail.Go(func() { a.runWrites(ctx) })
 	defer mail.Wait()
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
@@ -177,6 +189,9 @@ func withDefaults(cfg Config) Config {
 	}
 	if cfg.MinPasswordLength <= 0 {
 		cfg.MinPasswordLength = 8
+	}
+	if cfg.ClosingLimit == 0 {
+		cfg.ClosingLimit = 500
 	}
 	if cfg.CacheSize <= 0 {
 		cfg.CacheSize = 20000

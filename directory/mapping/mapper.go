@@ -23,6 +23,7 @@ type Mapper struct {
 	members, memberNames       []int
 	stable, signals            []int
 	created, modified, version int // -1: none
+	disabled                   int // -1: none
 	placeholders               map[string]bool
 	feedFilter                 string
 	attributes                 []string
@@ -59,6 +60,7 @@ func New(cfg Config) (*Mapper, error) {
 	m.members, m.memberNames = m.slots(cfg.MemberAttributes), m.slots(cfg.MemberNameAttributes)
 	m.stable, m.signals = m.slots(cfg.StableID), m.slots(cfg.Signals)
 	m.created, m.modified, m.version = m.optional(cfg.Created), m.optional(cfg.Modified), m.optional(cfg.Version)
+	m.disabled = m.optional(cfg.DisabledAttribute)
 	m.attributes = slices.Clone(m.names)
 	m.feedFilter = "(|" + m.people.text + m.groups.text + m.containers.text + ")"
 	return m, nil
