@@ -181,7 +181,18 @@ func (r *run) modify(ctx context.Context, changes []ldap.Change, version string)
 	if err != nil {
 		return err
 	}
-	err = r.w.modify(ctx, r.kind, r.dn, changes, assertion)
+	err = r.w.modifyRaw(ctx, r.dn, changes, assertion)
+	if code(err) == ldap.LDAPResultInappropriateMatching {
+		// Values that the server cannot compare are replaced with the others of their attribute.
+		changes = wholly(r.now, changes)
+		err = r.w.modifyRaw(ctx, r.dn, changes, assertion)
+	}
+	if code(err) == ldap.LDAPResultNoSuchAttribute || code(err) == ldap.LDAPResultAttributeOrValueExists {
+		if now, readErr := r.w.read(ctx, r.dn); readErr == nil && r.w.differs(r.now, now, changes) {
+			return errRaced
+		}
+	}
+	err = r.w.explain(r.kind, "modify "+r.dn, err)
 	if fault := directory.WriteFaultOf(err); err != nil {
 		if fault == directory.WriteStale && version == "" {
 			return errRaced
@@ -233,14 +244,53 @@ func (w *Writer) assertion(ctx context.Context, stable, version string) ([]ldap.
 	return []ldap.Control{control}, nil
 }
 
-// modify sends one modify request. A value that cannot be compared is replaced
-// together with the others of its attribute.
+// wholly gives changes that replace all values of their attributes.
+func wholly(old *ldap.Entry, changes []ldap.Change) []ldap.Change {
+	var names []string
+	final := map[string][]string{}
+	for _, c := range changes {
+		name := c.Modification.Type
+		values, seen := final[name]
+		if !seen {
+			names = append(names, name)
+			values = slices.Clone(old.GetEqualFoldAttributeValues(name))
+		}
+		switch c.Operation {
+		case ldap.AddAttribute:
+			values = append(values, c.Modification.Vals...)
+		case ldap.DeleteAttribute:
+			values = slices.DeleteFunc(values, func(v string) bool { return slices.Contains(c.Modification.Vals, v) })
+		default:
+			values = c.Modification.Vals
+		}
+		final[name] = values
+	}
+	out := make([]ldap.Change, len(names))
+	for i, name := range names {
+		out[i] = ldap.Change{Operation: ldap.ReplaceAttribute, Modification: ldap.PartialAttribute{Type: name, Vals: final[name]}}
+	}
+	return out
+}
+
+// differs tells whether somebody else has changed one of the attributes that
+// changes are about.
+func (w *Writer) differs(before, now *ldap.Entry, changes []ldap.Change) bool {
+	return slices.ContainsFunc(changes, func(c ldap.Change) bool {
+		name := c.Modification.Type
+		return !slices.Equal(before.GetEqualFoldAttributeValues(name), now.GetEqualFoldAttributeValues(name))
+	})
+}
+
+// modify sends one modify request.
 func (w *Writer) modify(ctx context.Context, kind directory.Kind, dn string, changes []ldap.Change, controls []ldap.Control) error {
+	return w.explain(kind, "modify "+dn, w.modifyRaw(ctx, dn, changes, controls))
+}
+
+func (w *Writer) modifyRaw(ctx context.Context, dn string, changes []ldap.Change, controls []ldap.Control) error {
 	req := ldap.NewModifyRequest(dn, controls)
 	req.Changes = changes
-	err := w.surely(ctx, "modify "+dn, func(ctx context.Context) error { _, err := w.ldap.Modify(ctx, req); return err },
+	return w.surely(ctx, "modify "+dn, func(ctx context.Context) error { _, err := w.ldap.Modify(ctx, req); return err },
 		func(ctx context.Context) (bool, error) { return w.holds(ctx, dn, changes) })
-	return w.explain(kind, "modify "+dn, err)
 }
 
 // holds tells whether an entry shows what changes would have made of it.
