@@ -217,3 +217,31 @@ func TestS06_WhatIsNeverWritten(t *testing.T) {
 		t.Errorf("an attribute without equality: %v", got)
 	}
 }
+
+// The overlay memberof holds the assertion control of a write against the members
+// too: none goes out with changes that it follows.
+func TestMemberOfOverlayFollowsWrites(t *testing.T) {
+	w := newWriteWorld(t, testenv.OpenLDAP(t), setUp{})
+	ann, bob := w.person("ann"), w.person("bob")
+	g := w.group("staff", ann)
+	of := func(e *directory.Entry) []string { return w.values(e.DN, "memberOf") }
+	g = w.modify(g.ID, directory.Change{AddMembers: ids(bob), IfVersion: g.Version})
+	if !slices.Equal(of(bob), []string{g.DN}) {
+		t.Errorf("memberOf after adding: %v", of(bob))
+	}
+	w.modify(g.ID, directory.Change{RemoveMembers: ids(ann)})
+	g = w.modify(g.ID, directory.Change{Name: ptr("crew")})
+	if len(of(ann)) != 0 || !slices.Equal(of(bob), []string{g.DN}) {
+		t.Errorf("memberOf after removing and renaming: %v %v", of(ann), of(bob))
+	}
+	bob = w.modify(bob.ID, directory.Change{Name: ptr("robert"), IfVersion: w.raw(bob.DN).GetEqualFoldAttributeValue("entryCSN")})
+	if !slices.Equal(of(bob), []string{g.DN}) || !slices.Equal(w.values(g.DN, "member"), []string{bob.DN}) {
+		t.Errorf("after renaming a member: %v %v", of(bob), w.values(g.DN, "member"))
+	}
+	if err := w.Delete(t.Context(), g.ID, w.raw(g.DN).GetEqualFoldAttributeValue("entryCSN")); err != nil {
+		t.Fatal(err)
+	}
+	if len(of(bob)) != 0 {
+		t.Errorf("memberOf after deleting the group: %v", of(bob))
+	}
+}

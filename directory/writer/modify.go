@@ -80,11 +80,7 @@ func (w *Writer) change(ctx context.Context, known *directory.Entry, now *ldap.E
 		if len(add)+len(remove) == 0 {
 			return nil
 		}
-		t := target{dn: r.dn, style: style, stable: known.ID.Stable}
-		if edit.Empty() {
-			t.version = c.IfVersion
-		}
-		result.Added, result.Removed, err = w.changeMembers(ctx, t, add, remove)
+		result.Added, result.Removed, err = w.changeMembers(ctx, target{dn: r.dn, style: style}, add, remove)
 		return err
 	})
 	if err != nil {
@@ -244,6 +240,16 @@ func (w *Writer) assertion(ctx context.Context, stable, version string) ([]ldap.
 	return []ldap.Control{control}, nil
 }
 
+// movingAssertion is assertion for renames and deletions. Only for people, and
+// only where somebody asks for a version: overlays of OpenLDAP that follow a name
+// to other entries (memberof) hold the assertion against those as well.
+func (w *Writer) movingAssertion(ctx context.Context, known *directory.Entry, version string) ([]ldap.Control, error) {
+	if known.Kind != directory.KindPerson || version == "" {
+		return nil, nil
+	}
+	return w.assertion(ctx, known.ID.Stable, version)
+}
+
 // wholly gives changes that replace all values of their attributes.
 func wholly(old *ldap.Entry, changes []ldap.Change) []ldap.Change {
 	var names []string
@@ -334,7 +340,7 @@ func (r *run) rename(ctx context.Context, rdn, version string) error {
 		return fail(directory.WriteFailed, "", "%v", err)
 	}
 	fresh := rdn + "," + parent
-	controls, err := r.w.assertion(ctx, r.known.ID.Stable, version)
+	controls, err := r.w.movingAssertion(ctx, r.known, version)
 	if err != nil {
 		return err
 	}
