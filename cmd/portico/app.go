@@ -121,12 +121,14 @@ func (a *app) joinPopulation() error {
 	if err != nil {
 		return err
 	}
-	a.adapter, err = adapter.New(settings, adapter.Deps{Directory: a.people, Passwords: a.people, Lists: a.people, Store: a.store, Log: a.log})
+	a.adapter, err = adapter.New(settings, adapter.Deps{
+		Directory: a.people, Passwords: a.people, Lists: a.people, Writes: a.people, Store: a.store, Log: a.log,
+	})
 	return err
 }
 
 func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
-	c := adapter.Config{LoginInterval: cfg.APIs.Action.LoginInterval, Issuer: cfg.APIs.Action.Title}
+	c := adapter.Config{ClosingLimit: cfg.Limits.Closings, LoginInterval: cfg.APIs.Action.LoginInterval, Issuer: cfg.APIs.Action.Title}
 	if c.LoginInterval == 0 {
 		c.LoginInterval = -1 // 0 switches it off in the configuration, and is the default in the adapter
 	}
