@@ -119,7 +119,11 @@ func newService(tb testing.TB, changes ...func(*scim.Config)) *service {
 		Resources: []scim.Resources{
 			{Type: user, Handler: s.memory.of(user)}, {Type: group, Handler: s.memory.of(group), Quiet: true},
 		},
-		Audit: func(_ context.Context, e scim.Event) { s.events = append(s.events, e) },
+		Audit: func(_ context.Context, e scim.Event) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.events = append(s.events, e)
+		},
 	})
 	if err != nil {
 		tb.Fatal(err)
