@@ -185,14 +185,14 @@ func (b *bulkRun) next() *bulkStep {
 		}
 		waits := false
 		for name := range st.needs {
-			if maker := b.makers[name]; maker != nil && !maker.done {
+			if maker := b.makers[name]; maker != nil && !maker.done && st.fault == nil && !st.needs[st.bulkID] {
 				waits = true
 			}
 		}
 		if !waits {
 			return st
 		}
-		if breaker == nil && st.method == http.MethodPost && !st.needs[st.bulkID] {
+		if breaker == nil && st.method == http.MethodPost {
 			breaker = st
 		}
 	}

@@ -103,6 +103,10 @@ func types(tb testing.TB) (user, group *schema.Type) {
 		schema.NewType("Group", "/Groups", "Groups", b.Group)
 }
 
+func newLog(s *service) *slog.Logger {
+	return slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
 func newService(tb testing.TB, changes ...func(*scim.Config)) *service {
 	tb.Helper()
 	s := &service{tb: tb, token: "full", clock: time.Date(2026, 3, 1, 8, 0, 0, 123_456_789, time.UTC)}
@@ -114,7 +118,7 @@ func newService(tb testing.TB, changes ...func(*scim.Config)) *service {
 	}
 	var err error
 	s.scim, err = scim.New(cfg, scim.Deps{
-		Auth: s, Log: slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: s.now,
+		Auth: s, Log: newLog(s), Now: s.now,
 		CursorKey: bytes.Repeat([]byte{7}, 32),
 		Resources: []scim.Resources{
 			{Type: user, Handler: s.memory.of(user)}, {Type: group, Handler: s.memory.of(group), Quiet: true},
@@ -153,7 +157,11 @@ func (s *service) do(method, path, body string, headers ...string) *answer {
 	if body != "" {
 		reader = strings.NewReader(body)
 	}
-	r := httptest.NewRequestWithContext(s.tb.Context(), method, "/scim/v2"+path, reader)
+	target := "/scim/v2" + path
+	if absolute, ok := strings.CutPrefix(path, "="); ok {
+		target = absolute
+	}
+	r := httptest.NewRequestWithContext(s.tb.Context(), method, target, reader)
 	r.Header.Set("Authorization", "Bearer "+s.token)
 	if body != "" {
 		r.Header.Set("Content-Type", "application/scim+json")
