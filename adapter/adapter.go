@@ -76,6 +76,8 @@ type Config struct {
 	Mail MailConfig
 	// MinPasswordLength is the least number of characters of a new password. Default 8.
 	MinPasswordLength int
+	Integration       IntegrationConfig
+	Users             UsersConfig
 	// CacheSize bounds each of the caches, in entries. Default 20000.
 	CacheSize int
 }
@@ -85,6 +87,7 @@ type Deps struct {
 	Directory Directory
 	Store     *store.Store
 	Passwords Passwords // nil: no password can be changed
+	Lists     Lists     // nil: no verb that lists everybody works
 	Log       *slog.Logger
 	Now       func() time.Time // default time.Now
 }
@@ -95,6 +98,7 @@ type Adapter struct {
 	dir       Directory
 	store     *store.Store
 	passwords Passwords
+	lists     Lists
 	log       *slog.Logger
 	now       func() time.Time
 
@@ -108,6 +112,8 @@ type Adapter struct {
 	uses    *keyUses
 
 	mailQueued chan struct{} // wakes the outbox
+
+	teamwork
 
 	personal
 }
@@ -123,7 +129,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		return nil, err
 	}
 	a := &Adapter{
-		cfg: cfg, dir: deps.Directory, store: deps.Store, passwords: deps.Passwords, log: deps.Log, now: deps.Now,
+		cfg: cfg, dir: deps.Directory, store: deps.Store, passwords: deps.Passwords, lists: deps.Lists, log: deps.Log, now: deps.Now,
 		numbers: cache.New[directory.ID, int64](2 * cfg.CacheSize),
 		owners:  cache.New[numberKey, directory.ID](2 * cfg.CacheSize),
 		locals:  cache.New[int64, store.Local](cfg.CacheSize),
@@ -136,6 +142,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		mailQueued: make(chan struct{}, 1),
 
 		personal: newPersonal(cfg),
+		teamwork: teamwork{slugs: cache.New[int64, store.Slug](cfg.CacheSize)},
 	}
 	deps.Store.Watch(a.storeChanged)
 	return a, nil

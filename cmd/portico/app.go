@@ -120,7 +120,7 @@ func (a *app) joinPopulation() error {
 	if err != nil {
 		return err
 	}
-	a.adapter, err = adapter.New(settings, adapter.Deps{Directory: a.people, Passwords: a.people, Store: a.store, Log: a.log})
+	a.adapter, err = adapter.New(settings, adapter.Deps{Directory: a.people, Passwords: a.people, Lists: a.people, Store: a.store, Log: a.log})
 	return err
 }
 
@@ -138,6 +138,10 @@ func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
 		BaseURL: cfg.ExternalURL(), Title: cfg.APIs.Action.Title,
 	}
 	if c.Mail.Texts, err = texts.Load(cfg.APIs.Action.Language, cfg.APIs.Action.TextsFile); err != nil {
+		return c, err
+	}
+	c.Integration, err = integrationVerbs(cfg)
+	if err != nil {
 		return c, err
 	}
 	if !cfg.Mail.SMTPURL.IsZero() {
@@ -161,19 +165,9 @@ func (a *app) actionConfig() action.Config {
 }
 
 func (a *app) newServer() (*httpapi.Server, error) {
-	var dialects []httpapi.Dialect
-	if a.cfg.APIs.Action.Enabled {
-		pages, err := a.newPages()
-		if err != nil {
-			return nil, err
-		}
-		settings := a.actionConfig()
-		settings.Sessions = pages
-		api, err := action.New(settings, a.adapter, a.log)
-		if err != nil {
-			return nil, err
-		}
-		dialects = append(dialects, api, pages)
+	dialects, err := a.dialects()
+	if err != nil {
+		return nil, err
 	}
 	l := a.cfg.Limits
 	return httpapi.New(httpapi.Config{

@@ -121,6 +121,9 @@ func (t *tx) bulkPut(dir int, e *directory.Entry) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if key := mark(dir, e); key != "" {
+		b.links = append(b.links, r.id, relOfMark(e), dir, key)
+	}
 	return r.id, t.flushBulk(false)
 }
 
@@ -207,6 +210,9 @@ func (t *tx) finishBulk() error {
 	if err := t.exec(linkStaged); err != nil {
 		return err
 	}
+	if err := t.primaryStaged(); err != nil {
+		return err
+	}
 	if len(t.m.opts.Directories) > 1 {
 		err := t.exec(`UPDATE entry SET list=11 WHERE list=1 AND name<>'' AND EXISTS(SELECT 1 FROM entry o
 			WHERE o.list IN (1,11) AND o.name=entry.name AND o.dir<entry.dir)`)
@@ -237,7 +243,7 @@ const linkStaged = `INSERT OR IGNORE INTO link(src, rel, target, key)
 			WHEN 2 THEN (SELECT CASE WHEN count(*)=1 THEN min(id) END FROM entry WHERE list=1 AND name=s.key AND dir=s.dir)
 			ELSE coalesce((SELECT id FROM entry WHERE path=s.key AND dir=s.dir ORDER BY id LIMIT 1),
 				(SELECT id FROM entry WHERE path=s.key ORDER BY dir, id LIMIT 1))
-		END AS target FROM stage s)`
+		END AS target FROM stage s WHERE s.rel<6)`
 
 // dropDoubles leaves the last row of each entry, and none where that says that
 // the entry was deleted.

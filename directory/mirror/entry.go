@@ -187,6 +187,9 @@ func (t *tx) insert(r *row, e *directory.Entry) (int64, error) {
 	if _, err := t.diffLinks(r, e); err != nil {
 		return 0, err
 	}
+	if _, err := t.primary(r, e); err != nil {
+		return 0, err
+	}
 	if err := t.returned(r); err != nil {
 		return 0, err
 	}
@@ -232,6 +235,10 @@ func (t *tx) replace(old, now *row, e *directory.Entry, changed bool) error {
 	if err != nil {
 		return err
 	}
+	joined, err := t.primary(now, e)
+	if err != nil {
+		return err
+	}
 	if now.path != old.path {
 		if err := t.moved(old, now, e.DN); err != nil {
 			return err
@@ -242,7 +249,7 @@ func (t *tx) replace(old, now *row, e *directory.Entry, changed bool) error {
 			return err
 		}
 	}
-	if changed || linked {
+	if changed || linked || joined {
 		t.touch(now.dir, now.stable)
 	}
 	return nil
@@ -273,6 +280,9 @@ func (t *tx) remove(dir int, stable string) error {
 
 func (t *tx) removeRow(r *row) error {
 	if err := t.exec("DELETE FROM link WHERE rel IN (1,2,3,4,5) AND src=?", r.id); err != nil {
+		return err
+	}
+	if err := t.primaryGone(r); err != nil {
 		return err
 	}
 	if err := t.departed(r); err != nil {

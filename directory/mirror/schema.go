@@ -23,6 +23,8 @@ const (
 	relManager = 3 // person to entry, by DN
 	relOwner   = 4 // group to entry, by DN
 	relMail    = 5 // a folded mail address; never has a target
+	relPrimary = 6 // primary group (0: not there) to person; the key is the group's mark
+	relMark    = 7 // the mark of a group; never has a target
 )
 
 // Bits of entry.several: the column does not hold all that the attribute says,

@@ -100,8 +100,10 @@ func (w *Writer) lockChanges(ctx context.Context, now *ldap.Entry, disabled bool
 		}
 		changes := replace("shadowExpire", "1")
 		if !hasClass(now, "shadowAccount") {
-			changes = append(changes, ldap.Change{Operation: ldap.AddAttribute,
-				Modification: ldap.PartialAttribute{Type: "objectClass", Vals: []string{"shadowAccount"}}})
+			changes = append(changes, ldap.Change{
+				Operation:    ldap.AddAttribute,
+				Modification: ldap.PartialAttribute{Type: "objectClass", Vals: []string{"shadowAccount"}},
+			})
 		}
 		return changes, nil
 	}
@@ -138,8 +140,10 @@ func (w *Writer) controlChanges(now *ldap.Entry, disabled bool) ([]ldap.Change, 
 		{Operation: ldap.AddAttribute, Modification: ldap.PartialAttribute{Type: "userAccountControl", Vals: []string{strconv.FormatInt(fresh, 10)}}},
 	}
 	if since := now.GetEqualFoldAttributeValue("lockoutTime"); !disabled && since != "" && since != "0" {
-		changes = append(changes, ldap.Change{Operation: ldap.ReplaceAttribute,
-			Modification: ldap.PartialAttribute{Type: "lockoutTime", Vals: []string{"0"}}})
+		changes = append(changes, ldap.Change{
+			Operation:    ldap.ReplaceAttribute,
+			Modification: ldap.PartialAttribute{Type: "lockoutTime", Vals: []string{"0"}},
+		})
 	}
 	return changes, nil
 }

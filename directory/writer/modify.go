@@ -204,8 +204,10 @@ func inverse(old *ldap.Entry, changes []ldap.Change) []ldap.Change {
 			continue
 		}
 		names = append(names, name)
-		back = append(back, ldap.Change{Operation: ldap.ReplaceAttribute,
-			Modification: ldap.PartialAttribute{Type: c.Modification.Type, Vals: old.GetEqualFoldAttributeValues(name)}})
+		back = append(back, ldap.Change{
+			Operation:    ldap.ReplaceAttribute,
+			Modification: ldap.PartialAttribute{Type: c.Modification.Type, Vals: old.GetEqualFoldAttributeValues(name)},
+		})
 	}
 	return back
 }
@@ -254,7 +256,9 @@ func (w *Writer) holds(ctx context.Context, dn string, changes []ldap.Change) (b
 	}
 	for _, c := range changes {
 		have := result.Entries[0].GetEqualFoldAttributeValues(c.Modification.Type)
-		all := func(v string) bool { return slices.ContainsFunc(have, func(h string) bool { return h == v || same(h, v) }) }
+		all := func(v string) bool {
+			return slices.ContainsFunc(have, func(h string) bool { return h == v || same(h, v) })
+		}
 		switch c.Operation {
 		case ldap.AddAttribute:
 			if slices.ContainsFunc(c.Modification.Vals, func(v string) bool { return !all(v) }) {
