@@ -1,12 +1,14 @@
 package scim_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"portico/scim"
 	"portico/scim/filter"
 	"portico/scim/normal"
 	"portico/scim/patch"
@@ -43,9 +45,27 @@ func bare(b *testing.B, s *service, path string) http.Handler {
 	})
 }
 
+// ready has one resource ready to be shown, so that only the protocol is measured.
+type ready struct {
+	*handler
+	r *resource.Resource
+}
+
+func (h *ready) Get(context.Context, *scim.Call, string) (*resource.Resource, error) { return h.r, nil }
+
 func BenchmarkGetOne(b *testing.B) {
 	s := newService(b)
-	path := "/Users/" + s.user("ada", full)
+	id := s.user("ada", full)
+	path := "/Users/" + id
+	r := s.memory.stored["User"][id]
+	made, err := scim.New(scim.Config{BaseURL: base}, scim.Deps{
+		Auth: s, Log: newLog(s), Now: s.now, CursorKey: make([]byte, 32),
+		Resources: []scim.Resources{{Type: r.Type, Handler: &ready{&handler{s.memory, r.Type}, r}}},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	s.handler = made
 	b.Run("bare", func(b *testing.B) { serveMany(b, bare(b, s, path), "/scim/v2"+path) })
 	b.Run("scim", func(b *testing.B) { serveMany(b, s.handler, "/scim/v2"+path) })
 }
