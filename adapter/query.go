@@ -3,7 +3,6 @@ package adapter
 import (
 	"context"
 	"errors"
-	"math"
 	"time"
 
 	"portico/directory"
