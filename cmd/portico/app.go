@@ -263,6 +263,7 @@ func (a *app) Run(ctx context.Context) error {
 	for _, m := range a.members {
 		work.Go(func() error { return m.feed.Run(background) })
 		work.Go(func() error { m.warnOfWeaknesses(background, a.log); return nil })
+		work.Go(func() error { m.logProgress(background, a.log, progressEvery); return nil })
 	}
 	work.Go(func() error { return a.adapter.Run(background) })
 	err := a.server.Run(ctx)
