@@ -19,6 +19,9 @@ type fixture struct {
 	life   lifecycle
 	addr   string // host and port without TLS, for proxies; "": the suite uses none
 
+	// each makes a server for one case; nil: all cases share this one.
+	each func(t *testing.T) *fixture
+
 	// admin is a bound connection that may write everything; the suite closes it.
 	admin func() (*ldap.Conn, error)
 
