@@ -93,11 +93,12 @@ func (w *world) join() {
 		Writer: w.newWriter(preset),
 	}}, w.mirror, log, time.Now)
 	w.must(err)
+	opened, kept := w.client, w.mirror
 	w.t.Cleanup(func() {
 		if w.stop != nil {
 			w.stop()
 		}
-		w.must(errors.Join(w.client.Close(), w.mirror.Close()))
+		w.must(errors.Join(opened.Close(), kept.Close()))
 	})
 }
 
