@@ -20,7 +20,7 @@ func Default() *Config {
 			},
 			Integration:    IntegrationAPI{Enabled: true, Prefix: "/$intapi"},
 			UserManagement: UserManagementAPI{Enabled: true, Account: "example"},
-			Collaboration:  CollaborationAPI{Enabled: true},
+			Collaboration:  CollaborationAPI{Enabled: true, UserID: "number", InvitationDays: 15},
 			SCIM:           SCIMAPI{Enabled: true, Prefix: "/scim/v2", MaxResults: 1000},
 		},
 		Limits: Limits{

@@ -159,6 +159,8 @@ func validateAPIs(a *APIs, r *report) {
 			shown(a.UserManagement.Account) + " is no account name; write letters, digits, dots and hyphens, such as example",
 		},
 		between("apis.scim.max_results", a.SCIM.MaxResults, 1, 10_000),
+		oneOf("apis.collaboration.user_id", a.Collaboration.UserID, "number", "username", "id"),
+		between("apis.collaboration.invitation_days", a.Collaboration.InvitationDays, 1, 3650),
 	)
 	r.duplicates("apis.action.exempt_keys", a.Action.ExemptKeys)
 	roles, defaults := make([]string, len(a.UserManagement.Roles)), 0

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"portico/adapter"
+	"portico/adapter/collaboration"
 	"portico/adapter/smtp"
 	"portico/adapter/store"
 	"portico/configs"
@@ -37,6 +38,7 @@ type app struct {
 	members      []*member
 	people       *population.Population
 	adapter      *adapter.Adapter
+	collabs      *collaboration.Collaborations
 	server       *httpapi.Server
 	close        []func() error // in reverse order
 }
@@ -121,7 +123,11 @@ func (a *app) joinPopulation() error {
 		return err
 	}
 	a.adapter, err = adapter.New(settings, adapter.Deps{Directory: a.people, Passwords: a.people, Store: a.store, Log: a.log})
-	return err
+	if err != nil {
+		return err
+	}
+	a.collabs = a.newCollaborations(settings)
+	return nil
 }
 
 func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
@@ -162,24 +168,33 @@ func (a *app) actionConfig() action.Config {
 
 func (a *app) newServer() (*httpapi.Server, error) {
 	var dialects []httpapi.Dialect
-	if a.cfg.APIs.Action.Enabled {
-		pages, err := a.newPages()
-		if err != nil {
+	var pages *console.Console
+	if a.cfg.APIs.Action.Enabled || a.cfg.APIs.Collaboration.Enabled {
+		var err error
+		if pages, err = a.newPages(); err != nil {
 			return nil, err
 		}
+	}
+	if a.cfg.APIs.Collaboration.Enabled {
+		dialects = append(dialects, a.collaborationAPI(pages)) // before the action API, which has all of /api/
+	}
+	if a.cfg.APIs.Action.Enabled {
 		settings := a.actionConfig()
 		settings.Sessions = pages
 		api, err := action.New(settings, a.adapter, a.log)
 		if err != nil {
 			return nil, err
 		}
-		dialects = append(dialects, api, pages)
+		dialects = append(dialects, api)
+	}
+	if pages != nil {
+		dialects = append(dialects, pages)
 	}
 	l := a.cfg.Limits
 	return httpapi.New(httpapi.Config{
 		Listen: a.cfg.Listen, CertFile: a.cfg.TLS.CertFile, KeyFile: a.cfg.TLS.KeyFile,
 		TrustedProxies: a.cfg.TrustedProxies,
-		MaxHeader:      int(l.Header), MaxBody: int64(l.Body), MaxConnections: l.Concurrency,
+		MaxHeader:      int(l.Header), MaxBody: int64(l.Body), MaxConnections: l.Concurrency, LargerBodies: largerBodies(a.cfg),
 		ReadHeaderTimeout: l.ReadHeaderTimeout, ReadTimeout: l.ReadTimeout, WriteTimeout: l.WriteTimeout,
 		IdleTimeout: l.IdleTimeout, ShutdownTimeout: l.ShutdownTimeout,
 		MetricsListen: a.cfg.Metrics.Listen,
@@ -203,7 +218,7 @@ func (a *app) newPages() (*console.Console, error) {
 	}
 	return console.New(console.Config{
 		Title: c.Title, Prefix: c.Prefix, BaseURL: a.cfg.ExternalURL(), Language: c.Language, Timezone: zone, Apps: apps, Mobile: c.Mobile,
-	}, console.Deps{Adapter: a.adapter, Alerts: a.adapter, Texts: words, Log: a.log})
+	}, console.Deps{Adapter: a.adapter, Alerts: a.adapter, Collaborations: a.pagesCollaborations(), Texts: words, Log: a.log})
 }
 
 // readiness says for /readyz what works and what does not. A directory that is
@@ -261,6 +276,9 @@ func (a *app) Run(ctx context.Context) error {
 		work.Go(func() error { m.warnOfWeaknesses(background, a.log); return nil })
 	}
 	work.Go(func() error { return a.adapter.Run(background) })
+	if a.cfg.APIs.Collaboration.Enabled {
+		work.Go(func() error { return a.collabs.Run(background) })
+	}
 	err := a.server.Run(ctx)
 	stop()
 	if failed := work.Wait(); err == nil {
