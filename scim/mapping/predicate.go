@@ -163,8 +163,8 @@ func ofValue(n *filter.Node, rule Rule) (*adapter.Predicate, bool) {
 	if n.Path.Sub.Name == "value" {
 		return single(n, Rule{Path: n.Path})
 	}
-	first := n.MatchElement(resource.Object(rule.First))
-	rest := n.MatchElement(resource.Object(rule.Rest))
+	first := n.MatchElement(rule.First)
+	rest := n.MatchElement(rule.Rest)
 	place := &adapter.Predicate{Node: adapter.NodeCompare, Attribute: "position", Op: adapter.OpEqual, Value: "0"}
 	switch {
 	case first && rest:
