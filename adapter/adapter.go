@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"runtime"
@@ -76,6 +77,11 @@ type Config struct {
 	Mail MailConfig
 	// MinPasswordLength is the least number of characters of a new password. Default 8.
 	MinPasswordLength int
+	Integration       IntegrationConfig
+	Users             UsersConfig
+	// ClosingLimit is how many accounts one actor may disable or delete in a minute.
+	// Default 500; negative: any number.
+	ClosingLimit int
 	// CacheSize bounds each of the caches, in entries. Default 20000.
 	CacheSize int
 }
@@ -85,6 +91,8 @@ type Deps struct {
 	Directory Directory
 	Store     *store.Store
 	Passwords Passwords // nil: no password can be changed
+	Lists     Lists     // nil: no verb that lists everybody works
+	Writes    Writes    // nil: every directory is read-only
 	Log       *slog.Logger
 	Now       func() time.Time // default time.Now
 }
@@ -95,6 +103,8 @@ type Adapter struct {
 	dir       Directory
 	store     *store.Store
 	passwords Passwords
+	lists     Lists
+	writes    Writes
 	log       *slog.Logger
 	now       func() time.Time
 
@@ -110,6 +120,11 @@ type Adapter struct {
 	mailQueued chan struct{} // wakes the outbox
 	restarts   atomic.Int64  // of background work that panicked
 
+	teamwork
+
+	process string       // names this process among those that share the store
+	acts    atomic.Int64 // changes under way
+
 	personal
 }
 
@@ -124,7 +139,8 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		return nil, err
 	}
 	a := &Adapter{
-		cfg: cfg, dir: deps.Directory, store: deps.Store, passwords: deps.Passwords, log: deps.Log, now: deps.Now,
+		cfg: cfg, dir: deps.Directory, store: deps.Store, passwords: deps.Passwords, lists: deps.Lists,
+		writes: deps.Writes, log: deps.Log, now: deps.Now,
 		numbers: cache.New[directory.ID, int64](2 * cfg.CacheSize),
 		owners:  cache.New[numberKey, directory.ID](2 * cfg.CacheSize),
 		locals:  cache.New[int64, store.Local](cfg.CacheSize),
@@ -135,8 +151,10 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		uses:    newKeyUses(),
 
 		mailQueued: make(chan struct{}, 1),
+		process:    rand.Text(),
 
 		personal: newPersonal(cfg),
+		teamwork: teamwork{slugs: cache.New[int64, store.Slug](cfg.CacheSize)},
 	}
 	deps.Store.Watch(a.storeChanged)
 	return a, nil
@@ -154,6 +172,9 @@ func withDefaults(cfg Config) Config {
 	}
 	if cfg.MinPasswordLength <= 0 {
 		cfg.MinPasswordLength = 8
+	}
+	if cfg.ClosingLimit == 0 {
+		cfg.ClosingLimit = 500
 	}
 	if cfg.CacheSize <= 0 {
 		cfg.CacheSize = 20000

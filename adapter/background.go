@@ -11,9 +11,10 @@ import (
 // Run does the adapter's work in the background until ctx ends: it writes down
 // when keys were last used, and clears away what the store needs no more.
 func (a *Adapter) Run(ctx context.Context) error {
-	var mail sync.WaitGroup
-	mail.Go(func() { a.restarting(ctx, "mail", a.runMail) })
-	defer mail.Wait()
+	var others sync.WaitGroup
+	others.Go(func() { a.restarting(ctx, "mail", a.runMail) })
+	others.Go(func() { a.restarting(ctx, "writes", a.runWrites) })
+	defer others.Wait()
 	a.restarting(ctx, "upkeep", a.runUpkeep)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()

@@ -27,6 +27,10 @@ type MailConfig struct {
 	AdminEmail string // where alert mails go
 	Texts      *texts.Catalogue
 	Location   *time.Location // of the times in mails; nil: UTC
+	// BaseURL is how the outside world reaches the service. Links in mails begin
+	// with it, whatever host a request named.
+	BaseURL string
+	Title   string // of the service, as the sender's name; default "Portico"
 }
 
 // How the outbox is worked off.
@@ -84,11 +88,16 @@ func (a *Adapter) QueueMail(ctx context.Context, m store.Message) error {
 	if err != nil {
 		return fromStore(err, "mail")
 	}
+	a.wakeMail()
+	return nil
+}
+
+// wakeMail lets the outbox look for mail now.
+func (a *Adapter) wakeMail() {
 	select {
 	case a.mailQueued <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
 // oneLine turns line ends and other control characters into blanks.

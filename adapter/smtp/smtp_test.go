@@ -22,7 +22,8 @@ func TestSend(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before := len(server.Delivered(t))
 			err := sender(t, server, url).Send(t.Context(), store.Message{
-				To: "admin@example.org", ToName: "Zoë Admin", From: "Account Alerts", Subject: "Grüße " + name, Text: "Körper\n",
+				To: "admin@example.org", ToName: "Zoë Admin", From: "Account Alerts", Subject: "Grüße " + name,
+				Text: "Körper\n", HTML: "<p>Körper</p>",
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -39,7 +40,8 @@ func TestSend(t *testing.T) {
 			for _, m := range all {
 				subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
 				found = found || err == nil && subject == "Grüße "+name &&
-					strings.Contains(m.Header.Get("From"), "<portico@example.org>") && m.Header.Get("Auto-Submitted") == "auto-generated"
+					strings.Contains(m.Header.Get("From"), "<portico@example.org>") && m.Header.Get("Auto-Submitted") == "auto-generated" &&
+					strings.HasPrefix(m.Header.Get("Content-Type"), "multipart/alternative")
 			}
 			if !found {
 				t.Error("the message did not arrive as it was sent")

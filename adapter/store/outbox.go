@@ -58,32 +58,40 @@ type Mail struct {
 // QueueMail puts a message into the outbox and returns when it is durable.
 // ErrExhausted when MaxWaiting messages wait already.
 func (s *Store) QueueMail(ctx context.Context, m Message) (int64, error) {
-	plain, err := json.Marshal(m)
-	if err != nil {
-		return 0, s.fail(ctx, "queue mail", err)
-	}
-	now := micros(s.clock())
 	var id int64
-	err = s.write(ctx, "queue mail", func(ctx context.Context, t *tx) error {
-		var waiting int
-		if err := t.row(ctx, "SELECT count(*) FROM outbox WHERE state = ?", MailWaiting).Scan(&waiting); err != nil {
-			return err
-		}
-		if waiting >= MaxWaiting {
-			return fmt.Errorf("%w: %d messages wait for the mail server", ErrExhausted, waiting)
-		}
-		err := t.row(ctx, "INSERT INTO outbox (message, subject, due_at, created_at) VALUES (?, ?, ?, ?) RETURNING id",
-			[]byte{}, clean(m.Subject, maxTitleLen), now, now).Scan(&id)
-		if err != nil {
-			return err
-		}
-		sealed := s.box.seal(plain, "outbox", "message", strconv.FormatInt(id, 10))
-		if _, err := t.exec(ctx, "UPDATE outbox SET message = ? WHERE id = ?", sealed, id); err != nil {
-			return err
-		}
-		return t.changed(ctx, TableOutbox, id)
+	err := s.write(ctx, "queue mail", func(ctx context.Context, t *tx) (err error) {
+		id, err = t.queueMail(ctx, m)
+		return err
 	})
 	return id, err
+}
+
+// queueMail puts a message into the outbox together with whatever else the
+// transaction does: no mail without the change, no change without the mail.
+func (t *tx) queueMail(ctx context.Context, m Message) (int64, error) {
+	plain, err := json.Marshal(m)
+	if err != nil {
+		return 0, err
+	}
+	var waiting int
+	if err := t.row(ctx, "SELECT count(*) FROM outbox WHERE state = ?", MailWaiting).Scan(&waiting); err != nil {
+		return 0, err
+	}
+	if waiting >= MaxWaiting {
+		return 0, fmt.Errorf("%w: %d messages wait for the mail server", ErrExhausted, waiting)
+	}
+	now := micros(t.store.clock())
+	var id int64
+	err = t.row(ctx, "INSERT INTO outbox (message, subject, due_at, created_at) VALUES (?, ?, ?, ?) RETURNING id",
+		[]byte{}, clean(m.Subject, maxTitleLen), now, now).Scan(&id)
+	if err != nil {
+		return 0, err
+	}
+	sealed := t.store.box.seal(plain, "outbox", "message", strconv.FormatInt(id, 10))
+	if _, err := t.exec(ctx, "UPDATE outbox SET message = ? WHERE id = ?", sealed, id); err != nil {
+		return 0, err
+	}
+	return id, t.changed(ctx, TableOutbox, id)
 }
 
 // ClaimMail hands out at most limit messages that are due. Nobody else gets them

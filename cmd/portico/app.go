@@ -90,11 +90,11 @@ func (a *app) openDirectories(ctx context.Context) error {
 		}
 		a.members = append(a.members, m)
 		a.onClose(m.client.Close)
-		order = append(order, mirror.Directory{Name: d.Name, Suffix: d.Suffix})
+		order = append(order, mirror.Directory{Name: d.Name, Suffix: d.Suffix, StatusRules: m.preset.StatusRules})
 	}
 	var err error
 	a.mirror, err = mirror.Open(ctx, filepath.Join(a.mirrorFolder, "mirror.db"), a.log, mirror.Options{
-		Directories: order, DNKey: mapping.DNKey, ParentKey: mapping.ParentKey,
+		Directories: order, DNKey: mapping.DNKey, ParentKey: mapping.ParentKey, Activity: mapping.Activity,
 	})
 	if err != nil {
 		return err
@@ -121,12 +121,14 @@ func (a *app) joinPopulation() error {
 	if err != nil {
 		return err
 	}
-	a.adapter, err = adapter.New(settings, adapter.Deps{Directory: a.people, Passwords: a.people, Store: a.store, Log: a.log})
+	a.adapter, err = adapter.New(settings, adapter.Deps{
+		Directory: a.people, Passwords: a.people, Lists: a.people, Writes: a.people, Store: a.store, Log: a.log,
+	})
 	return err
 }
 
 func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
-	c := adapter.Config{LoginInterval: cfg.APIs.Action.LoginInterval, Issuer: cfg.APIs.Action.Title}
+	c := adapter.Config{ClosingLimit: cfg.Limits.Closings, LoginInterval: cfg.APIs.Action.LoginInterval, Issuer: cfg.APIs.Action.Title}
 	if c.LoginInterval == 0 {
 		c.LoginInterval = -1 // 0 switches it off in the configuration, and is the default in the adapter
 	}
@@ -134,8 +136,15 @@ func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
 	if c.Timezone, err = time.LoadLocation(cfg.APIs.Action.Timezone); err != nil {
 		return c, fmt.Errorf("apis.action.timezone: %w", err)
 	}
-	c.Mail = adapter.MailConfig{From: cfg.Mail.From, AdminEmail: cfg.APIs.Action.AdminEmail, Location: c.Timezone}
+	c.Mail = adapter.MailConfig{
+		From: cfg.Mail.From, AdminEmail: cfg.APIs.Action.AdminEmail, Location: c.Timezone,
+		BaseURL: cfg.ExternalURL(), Title: cfg.APIs.Action.Title,
+	}
 	if c.Mail.Texts, err = texts.Load(cfg.APIs.Action.Language, cfg.APIs.Action.TextsFile); err != nil {
+		return c, err
+	}
+	c.Integration, err = integrationVerbs(cfg)
+	if err != nil {
 		return c, err
 	}
 	if !cfg.Mail.SMTPURL.IsZero() {
@@ -159,19 +168,9 @@ func (a *app) actionConfig() action.Config {
 }
 
 func (a *app) newServer() (*httpapi.Server, error) {
-	var dialects []httpapi.Dialect
-	if a.cfg.APIs.Action.Enabled {
-		pages, err := a.newPages()
-		if err != nil {
-			return nil, err
-		}
-		settings := a.actionConfig()
-		settings.Sessions = pages
-		api, err := action.New(settings, a.adapter, a.log)
-		if err != nil {
-			return nil, err
-		}
-		dialects = append(dialects, api, pages)
+	dialects, err := a.dialects()
+	if err != nil {
+		return nil, err
 	}
 	l := a.cfg.Limits
 	server, err := httpapi.New(httpapi.Config{
@@ -264,6 +263,7 @@ func (a *app) Run(ctx context.Context) error {
 	for _, m := range a.members {
 		work.Go(func() error { return m.feed.Run(background) })
 		work.Go(func() error { m.warnOfWeaknesses(background, a.log); return nil })
+		work.Go(func() error { m.logProgress(background, a.log, progressEvery); return nil })
 	}
 	work.Go(func() error { return a.adapter.Run(background) })
 	err := a.server.Run(ctx)
