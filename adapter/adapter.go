@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -81,6 +80,8 @@ type Config struct {
 	// ClosingLimit is how many accounts one actor may disable or delete in a minute.
 	// Default 500; negative: any number.
 	ClosingLimit int
+	Integration  IntegrationConfig
+	Users        UsersConfig
 	// CacheSize bounds each of the caches, in entries. Default 20000.
 	CacheSize int
 }
@@ -91,6 +92,7 @@ type Deps struct {
 	Store     *store.Store
 	Passwords Passwords // nil: no password can be changed
 	Writes    Writes    // nil: every directory is read-only
+	Lists     Lists     // nil: no verb that lists everybody works
 	Log       *slog.Logger
 	Now       func() time.Time // default time.Now
 }
@@ -102,6 +104,7 @@ type Adapter struct {
 	store     *store.Store
 	passwords Passwords
 	writes    Writes
+	lists     Lists
 	log       *slog.Logger
 	now       func() time.Time
 
@@ -115,6 +118,9 @@ type Adapter struct {
 	uses    *keyUses
 
 	mailQueued chan struct{} // wakes the outbox
+	restarts   atomic.Int64  // of background work that panicked
+
+	teamwork
 
 	process string       // names this process among those that share the store
 	acts    atomic.Int64 // changes under way
@@ -133,7 +139,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		return nil, err
 	}
 	a := &Adapter{
-		cfg: cfg, dir: deps.Directory, store: deps.Store, passwords: deps.Passwords, writes: deps.Writes, log: deps.Log, now: deps.Now,
+		cfg: cfg, dir: deps.Directory, store: deps.Store, passwords: deps.Passwords, writes: deps.Writes, lists: deps.Lists, log: deps.Log, now: deps.Now,
 		numbers: cache.New[directory.ID, int64](2 * cfg.CacheSize),
 		owners:  cache.New[numberKey, directory.ID](2 * cfg.CacheSize),
 		locals:  cache.New[int64, store.Local](cfg.CacheSize),
@@ -147,34 +153,10 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		process:    rand.Text(),
 
 		personal: newPersonal(cfg),
+		teamwork: teamwork{slugs: cache.New[int64, store.Slug](cfg.CacheSize)},
 	}
 	deps.Store.Watch(a.storeChanged)
 	return a, nil
-}
-
-// Run does the adapter's work in the background until ctx ends: it writes down
-// when keys were last used, and clears away what the store needs no more.
-func (a *Adapter) Run(ctx context.Context) error {
-	var mail sync.WaitGroup
-	mail.Go(func() { a.runMail(ctx) })
-	mail.Go(func() { a.runWrites(ctx) })
-	defer mail.Wait()
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer cancel()
-			a.writeKeyUses(last)
-			return nil
-		case <-tick.C:
-			a.writeKeyUses(ctx)
-			if err := a.store.Maintain(ctx); err != nil && ctx.Err() == nil {
-				a.log.WarnContext(ctx, "the database could not be tidied; it is tried again in a minute", "error", err)
-			}
-		}
-	}
 }
 
 func withDefaults(cfg Config) Config {

@@ -18,8 +18,8 @@ func Default() *Config {
 				Timezone:      "UTC",
 				LoginInterval: 2 * time.Second,
 			},
-			Integration:    IntegrationAPI{Enabled: true, Prefix: "/$intapi"},
-			UserManagement: UserManagementAPI{Enabled: true, Account: "example"},
+			Integration:    IntegrationAPI{Enabled: true, Prefix: "/$intapi", MailSignIn: true, HiddenMark: "hidden"},
+			UserManagement: UserManagementAPI{Enabled: true, Account: "example", BareUsername: true, InvitationLifetime: 14 * 24 * time.Hour},
 			Collaboration:  CollaborationAPI{Enabled: true},
 			SCIM:           SCIMAPI{Enabled: true, Prefix: "/scim/v2", MaxResults: 1000},
 		},
@@ -41,7 +41,7 @@ func Default() *Config {
 // DefaultDirectory is a directory of which nothing was written.
 func DefaultDirectory() Directory {
 	return Directory{
-		Sync: Sync{Mode: "auto", Interval: 30 * time.Second},
+		Sync: Sync{Mode: "auto"},
 		Pool: DirectoryPool{
 			Size:        8,
 			BindSize:    32,

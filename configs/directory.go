@@ -57,7 +57,7 @@ type Groups struct {
 // Sync says how changes are followed: auto | syncrepl | ad | poll.
 type Sync struct {
 	Mode     string        `yaml:"mode"`
-	Interval time.Duration `yaml:"interval"` // of polls, and of the heartbeat
+	Interval time.Duration `yaml:"interval"` // of polls; 0: 30 s, on Active Directory 1 s
 }
 
 // Write allows and places entries made through an API. Zero values mean "as the

@@ -71,8 +71,11 @@ func validateDirectory(d *Directory, key string, r *report) {
 			"is missing; bind_dn needs bind_password or bind_password_file, and a bind without a password is never sent",
 		},
 		check{d.BindDN == "" && !d.BindPassword.IsZero(), key + ".bind_dn", "is missing; bind_password needs the DN that it belongs to"},
+		check{
+			d.Sync.Interval != 0 && (d.Sync.Interval < time.Second || d.Sync.Interval > 24*time.Hour), key + ".sync.interval",
+			spell(d.Sync.Interval) + " is neither 0s nor from 1s to 24h",
+		},
 		oneOf(key+".sync.mode", d.Sync.Mode, "auto", "syncrepl", "ad", "poll"),
-		timeBetween(key+".sync.interval", d.Sync.Interval, time.Second, 24*time.Hour),
 		between(key+".pool.size", d.Pool.Size, 1, 1000),
 		between(key+".pool.bind_size", d.Pool.BindSize, 1, 1000),
 		timeBetween(key+".pool.timeout", d.Pool.Timeout, 100*time.Millisecond, 10*time.Minute),

@@ -16,6 +16,9 @@ func personTables() []struct{ table, column string } {
 		{"user_permissions", "uid"},
 		{"notifications", "uid"},
 		{"collab_members", "uid"},
+		{"team_titles", "uid"},
+		{"user_extras", "uid"},
+		{"public_keys", "uid"},
 	}
 }
 
@@ -39,7 +42,7 @@ func (t *tx) forgetPerson(ctx context.Context, uid int64) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.exec(ctx, endSessions+"uid = ?", true, []byte{}, false, uid); err != nil {
+	if err := t.endSessionsOf(ctx, uid); err != nil {
 		return err
 	}
 	for _, table := range []string{TablePermissions, TableNotifications} {

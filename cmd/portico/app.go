@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"portico/adapter"
@@ -89,11 +90,11 @@ func (a *app) openDirectories(ctx context.Context) error {
 		}
 		a.members = append(a.members, m)
 		a.onClose(m.client.Close)
-		order = append(order, mirror.Directory{Name: d.Name, Suffix: d.Suffix})
+		order = append(order, mirror.Directory{Name: d.Name, Suffix: d.Suffix, StatusRules: m.preset.StatusRules})
 	}
 	var err error
 	a.mirror, err = mirror.Open(ctx, filepath.Join(a.mirrorFolder, "mirror.db"), a.log, mirror.Options{
-		Directories: order, DNKey: mapping.DNKey, ParentKey: mapping.ParentKey,
+		Directories: order, DNKey: mapping.DNKey, ParentKey: mapping.ParentKey, Activity: mapping.Activity,
 	})
 	if err != nil {
 		return err
@@ -120,7 +121,7 @@ func (a *app) joinPopulation() error {
 	if err != nil {
 		return err
 	}
-	a.adapter, err = adapter.New(settings, adapter.Deps{Directory: a.people, Passwords: a.people, Writes: a.people, Store: a.store, Log: a.log})
+	a.adapter, err = adapter.New(settings, adapter.Deps{Directory: a.people, Passwords: a.people, Writes: a.people, Lists: a.people, Store: a.store, Log: a.log})
 	return err
 }
 
@@ -138,6 +139,10 @@ func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
 		BaseURL: cfg.ExternalURL(), Title: cfg.APIs.Action.Title,
 	}
 	if c.Mail.Texts, err = texts.Load(cfg.APIs.Action.Language, cfg.APIs.Action.TextsFile); err != nil {
+		return c, err
+	}
+	c.Integration, err = integrationVerbs(cfg)
+	if err != nil {
 		return c, err
 	}
 	if !cfg.Mail.SMTPURL.IsZero() {
@@ -161,22 +166,12 @@ func (a *app) actionConfig() action.Config {
 }
 
 func (a *app) newServer() (*httpapi.Server, error) {
-	var dialects []httpapi.Dialect
-	if a.cfg.APIs.Action.Enabled {
-		pages, err := a.newPages()
-		if err != nil {
-			return nil, err
-		}
-		settings := a.actionConfig()
-		settings.Sessions = pages
-		api, err := action.New(settings, a.adapter, a.log)
-		if err != nil {
-			return nil, err
-		}
-		dialects = append(dialects, api, pages)
+	dialects, err := a.dialects()
+	if err != nil {
+		return nil, err
 	}
 	l := a.cfg.Limits
-	return httpapi.New(httpapi.Config{
+	server, err := httpapi.New(httpapi.Config{
 		Listen: a.cfg.Listen, CertFile: a.cfg.TLS.CertFile, KeyFile: a.cfg.TLS.KeyFile,
 		TrustedProxies: a.cfg.TrustedProxies,
 		MaxHeader:      int(l.Header), MaxBody: int64(l.Body), MaxConnections: l.Concurrency,
@@ -184,6 +179,13 @@ func (a *app) newServer() (*httpapi.Server, error) {
 		IdleTimeout: l.IdleTimeout, ShutdownTimeout: l.ShutdownTimeout,
 		MetricsListen: a.cfg.Metrics.Listen,
 	}, httpapi.Deps{Log: a.log, Now: time.Now, Rand: rand.Reader, Readiness: a.readiness, Dialects: dialects})
+	if err != nil {
+		return nil, err
+	}
+	return server, server.Registry().Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "portico_background_restarts_total",
+		Help: "Background work that was started again after a panic.",
+	}, func() float64 { return float64(a.adapter.Restarts()) }))
 }
 
 // newPages makes the pages for people, beside the action API.

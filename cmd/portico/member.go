@@ -67,7 +67,8 @@ func mappingConfig(d *configs.Directory, p configs.Preset) mapping.Config {
 		UserFilter: p.People.ObjectFilter, GroupFilter: p.Groups.ObjectFilter, ContainerFilter: p.ContainerFilter,
 		UserAttributes: plain(p.People.Attributes), GroupAttributes: plain(p.Groups.Attributes),
 		MemberAttributes: p.Groups.MemberAttributes, MemberNameAttributes: p.Groups.MemberNameAttributes,
-		StableID: p.StableID, StableIDFormat: mapping.StableIDFormat(p.StableIDFormat),
+		PrimaryGroup: p.Groups.Primary,
+		StableID:     p.StableID, StableIDFormat: mapping.StableIDFormat(p.StableIDFormat),
 		Created: p.Created, Modified: p.Modified, Version: p.Version,
 		Signals: p.Signals, StatusRules: p.StatusRules,
 		PlaceholderMembers: placeholders(d), DisabledAttribute: disabledBy(d, p).Attribute, DisabledValue: disabledBy(d, p).Value,
@@ -100,6 +101,7 @@ func (m *member) joined() population.Member {
 		Name: m.cfg.Name, Suffix: m.cfg.Suffix, Protected: m.cfg.Write.ProtectedGroups, NobodyDN: client.DummyDN(m.mapper.UserBaseDN()),
 		StatusRules: m.preset.StatusRules, Policy: m.cfg.PasswordPolicy, Nested: m.cfg.Groups.Nested,
 		LDAP: m.client, Mapper: m.mapper, Feed: live{m.feed}, Passwords: m.client,
+		Titles: m.client, TitleBase: m.mapper.GroupBaseDN(),
 	}
 	if m.writer != nil {
 		member.Writer = m.writer

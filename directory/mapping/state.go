@@ -39,7 +39,7 @@ func DefaultSignals(rules string) []string {
 	case RulesActiveDirectory:
 		return []string{
 			"userAccountControl", "msDS-User-Account-Control-Computed", "lockoutTime",
-			"msDS-UserPasswordExpiryTimeComputed", "pwdLastSet", "accountExpires",
+			"msDS-UserPasswordExpiryTimeComputed", "pwdLastSet", "accountExpires", "msDS-ResultantPSO",
 		}
 	case RulesShadow:
 		return []string{"shadowExpire", "shadowLastChange", "shadowMax"}
@@ -221,6 +221,7 @@ func (j *judge) ds389() {
 	if v := j.get("accountunlocktime"); v != "" {
 		t, ok := Time(v)
 		switch {
+		case v == epoch && j.p.DN != "" && j.p.LockoutDuration > 0: // left over from a policy that locked for good
 		case v == epoch:
 			j.locked("accountUnlockTime", v, time.Time{}, "locked until an administrator acts")
 		case !ok:
