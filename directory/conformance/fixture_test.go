@@ -19,6 +19,9 @@ type fixture struct {
 	life   lifecycle
 	addr   string // host and port without TLS, for proxies; "": the suite uses none
 
+	// each makes a server for one case; nil: all cases share this one.
+	each func(t *testing.T) *fixture
+
 	// admin is a bound connection that may write everything; the suite closes it.
 	admin func() (*ldap.Conn, error)
 
@@ -64,10 +67,12 @@ type layout struct {
 // traits say which cases apply.
 type traits struct {
 	syncrepl     bool // changes come at once; else the feed polls
+	reconciles   bool // a resume is followed by a full reconciliation
 	nested       bool // groups may hold groups
 	dangling     bool // members and managers need not exist
 	managers     bool // people have a manager attribute
-	emptyMail    bool // an empty mail address is stored
+	noMail       bool // people have no mail address
+	sevenBit     bool // login names must be ASCII
 	twoUIDs      bool // two entries of one login name can be there
 	refint       bool // the server itself corrects references of people who go or are renamed
 	silentRefint bool // it does so without an event
