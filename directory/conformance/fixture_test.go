@@ -28,6 +28,8 @@ type fixture struct {
 	layout layout
 	traits traits
 	states []accountState
+	// writing is how it is written to through the population; nil: it is not.
+	writing *writing
 }
 
 // lifecycle ends and starts the server on the same address with the same data.
