@@ -26,7 +26,7 @@ func sambaFixture(t *testing.T) *fixture {
 		config: configs.DefaultDirectory(), life: server, admin: server.DialAdmin,
 		layout: layout{
 			root: server.BaseDN, prepare: branchOfDomain, person: adUser, group: adGroup, container: adUnit,
-			personRDN: "CN", groupRDN: "CN", containerRDN: "OU", member: "member",
+			personRDN: "CN", groupRDN: "CN", groupName: "sAMAccountName", containerRDN: "OU", member: "member",
 		},
 		traits: traits{
 			nested: true, managers: true, refint: true, silentRefint: true, failedBinds: 3,
