@@ -153,6 +153,7 @@ type Limits struct {
 	Body              Size          `yaml:"body"`   // of a request
 	Header            Size          `yaml:"header"` // of a request, all lines together
 	Concurrency       int           `yaml:"concurrency"`
+	Closings          int           `yaml:"closings"` // accounts disabled or deleted by one caller in a minute
 	ReadHeaderTimeout time.Duration `yaml:"read_header_timeout"`
 	ReadTimeout       time.Duration `yaml:"read_timeout"`
 	WriteTimeout      time.Duration `yaml:"write_timeout"`

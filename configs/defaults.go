@@ -27,6 +27,7 @@ func Default() *Config {
 			Body:              1 << 20,
 			Header:            32 << 10,
 			Concurrency:       512,
+			Closings:          500,
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       30 * time.Second,
 			WriteTimeout:      time.Minute,

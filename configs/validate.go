@@ -98,6 +98,7 @@ func validateLimits(l *Limits, r *report) {
 		sizeBetween("limits.body", l.Body, 1<<10, 1<<30),
 		sizeBetween("limits.header", l.Header, 1<<10, 1<<20),
 		between("limits.concurrency", l.Concurrency, 1, 100_000),
+		between("limits.closings", l.Closings, 1, 1_000_000),
 		timeBetween("limits.read_header_timeout", l.ReadHeaderTimeout, 100*time.Millisecond, 5*time.Minute),
 		timeBetween("limits.read_timeout", l.ReadTimeout, 100*time.Millisecond, time.Hour),
 		timeBetween("limits.write_timeout", l.WriteTimeout, 100*time.Millisecond, time.Hour),

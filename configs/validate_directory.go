@@ -81,7 +81,6 @@ func validateDirectory(d *Directory, key string, r *report) {
 		timeBetween(key+".pool.timeout", d.Pool.Timeout, 100*time.Millisecond, 10*time.Minute),
 		timeBetween(key+".pool.dial_timeout", d.Pool.DialTimeout, 100*time.Millisecond, time.Minute),
 		timeBetween(key+".pool.idle_timeout", d.Pool.IdleTimeout, time.Second, 24*time.Hour),
-		check{d.Write.UserRDN != "" && !ldapAttribute.MatchString(d.Write.UserRDN), key + ".write.user_rdn", shown(d.Write.UserRDN) + " is no attribute name; write uid or cn"},
 	)
 	if !slices.Contains(presetNames[:], d.Preset) {
 		c := oneOf(key+".preset", d.Preset, presetNames[:]...)
@@ -92,8 +91,7 @@ func validateDirectory(d *Directory, key string, r *report) {
 	base := r.dn(key+".base_dn", d.BaseDN)
 	r.below(key+".users.base_dn", d.Users.BaseDN, base)
 	r.below(key+".groups.base_dn", d.Groups.BaseDN, base)
-	r.below(key+".write.user_container", d.Write.UserContainer, base)
-	r.below(key+".write.group_container", d.Write.GroupContainer, base)
+	validateWrite(d, key+".write", base, r)
 	validateFilter(r, key+".users.filter", d.Users.Filter)
 	validateFilter(r, key+".groups.filter", d.Groups.Filter)
 	validateTransport(d, key, r)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"portico/adapter"
@@ -120,12 +121,14 @@ func (a *app) joinPopulation() error {
 	if err != nil {
 		return err
 	}
-	a.adapter, err = adapter.New(settings, adapter.Deps{Directory: a.people, Passwords: a.people, Lists: a.people, Store: a.store, Log: a.log})
+	a.adapter, err = adapter.New(settings, adapter.Deps{
+		Directory: a.people, Passwords: a.people, Lists: a.people, Writes: a.people, Store: a.store, Log: a.log,
+	})
 	return err
 }
 
 func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
-	c := adapter.Config{LoginInterval: cfg.APIs.Action.LoginInterval, Issuer: cfg.APIs.Action.Title}
+	c := adapter.Config{ClosingLimit: cfg.Limits.Closings, LoginInterval: cfg.APIs.Action.LoginInterval, Issuer: cfg.APIs.Action.Title}
 	if c.LoginInterval == 0 {
 		c.LoginInterval = -1 // 0 switches it off in the configuration, and is the default in the adapter
 	}
@@ -170,7 +173,7 @@ func (a *app) newServer() (*httpapi.Server, error) {
 		return nil, err
 	}
 	l := a.cfg.Limits
-	return httpapi.New(httpapi.Config{
+	server, err := httpapi.New(httpapi.Config{
 		Listen: a.cfg.Listen, CertFile: a.cfg.TLS.CertFile, KeyFile: a.cfg.TLS.KeyFile,
 		TrustedProxies: a.cfg.TrustedProxies,
 		MaxHeader:      int(l.Header), MaxBody: int64(l.Body), MaxConnections: l.Concurrency,
@@ -178,6 +181,13 @@ func (a *app) newServer() (*httpapi.Server, error) {
 		IdleTimeout: l.IdleTimeout, ShutdownTimeout: l.ShutdownTimeout,
 		MetricsListen: a.cfg.Metrics.Listen,
 	}, httpapi.Deps{Log: a.log, Now: time.Now, Rand: rand.Reader, Readiness: a.readiness, Dialects: dialects})
+	if err != nil {
+		return nil, err
+	}
+	return server, server.Registry().Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "portico_background_restarts_total",
+		Help: "Background work that was started again after a panic.",
+	}, func() float64 { return float64(a.adapter.Restarts()) }))
 }
 
 // newPages makes the pages for people, beside the action API.
@@ -253,6 +263,7 @@ func (a *app) Run(ctx context.Context) error {
 	for _, m := range a.members {
 		work.Go(func() error { return m.feed.Run(background) })
 		work.Go(func() error { m.warnOfWeaknesses(background, a.log); return nil })
+		work.Go(func() error { m.logProgress(background, a.log, progressEvery); return nil })
 	}
 	work.Go(func() error { return a.adapter.Run(background) })
 	err := a.server.Run(ctx)

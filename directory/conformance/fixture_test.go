@@ -28,6 +28,8 @@ type fixture struct {
 	layout layout
 	traits traits
 	states []accountState
+	// writing is how it is written to through the population; nil: it is not.
+	writing *writing
 }
 
 // lifecycle ends and starts the server on the same address with the same data.
@@ -72,7 +74,7 @@ type traits struct {
 	nested       bool // groups may hold groups
 	dangling     bool // members and managers need not exist
 	managers     bool // people have a manager attribute
-	emptyMail    bool // an empty mail address is stored
+	noMail       bool // people have no mail address
 	sevenBit     bool // login names must be ASCII
 	twoUIDs      bool // two entries of one login name can be there
 	refint       bool // the server itself corrects references of people who go or are renamed

@@ -16,8 +16,13 @@ import (
 // testLookups finds people and groups by every key, live and in the mirror.
 func testLookups(t *testing.T, f *fixture) {
 	w := newWorld(t, f)
-	ann := w.addPerson("ann.lee", "mail", "Ann.Lee@example.com", "description", "first of all")
-	w.addPerson("bob", "mail", "bob@example.com")
+	ann := w.addPerson("ann.lee", "description", "first of all")
+	w.addPerson("bob")
+	mail := ""
+	if !f.traits.noMail {
+		mail = "Ann.Lee@example.com"
+		w.modify(ann, "mail", mail)
+	}
 	w.addGroup("Staff", ann)
 	ctx := t.Context()
 
@@ -31,7 +36,7 @@ func testLookups(t *testing.T, f *fixture) {
 		t.Errorf("the feed knows %+v, the live search %+v", e, live)
 	}
 	byMail, err := w.mirror.ByMail(ctx, "ann.lee@EXAMPLE.com")
-	if err != nil || names(byMail) != "ann.lee" {
+	if err != nil || mail != "" && names(byMail) != "ann.lee" {
 		t.Errorf("by mail: %v, %v", names(byMail), err)
 	}
 	key, err := mapping.DNKey(strings.ToUpper(ann))
@@ -60,18 +65,21 @@ func testLookups(t *testing.T, f *fixture) {
 			t.Errorf("login name %.40q: %v, %v", name, e, err)
 		}
 	}
-	w.askLive(ann, live.ID)
+	w.askLive(ann, mail, live.ID)
 }
 
 // askLive asks the server itself by every key that the mapper makes requests for.
-func (w *world) askLive(dn string, id directory.ID) {
+func (w *world) askLive(dn, mail string, id directory.ID) {
 	w.t.Helper()
 	for name, ask := range map[string]func() (*ldap.SearchRequest, error){
 		"username": func() (*ldap.SearchRequest, error) { return w.mapper.PersonByUsername("Ann.Lee") },
-		"mail":     func() (*ldap.SearchRequest, error) { return w.mapper.PersonByMail("ann.lee@example.com") },
+		"mail":     func() (*ldap.SearchRequest, error) { return w.mapper.PersonByMail(mail) },
 		"id":       func() (*ldap.SearchRequest, error) { return w.mapper.ByStableID(id.Stable) },
 		"dn":       func() (*ldap.SearchRequest, error) { return w.mapper.ByDN(dn) },
 	} {
+		if name == "mail" && mail == "" {
+			continue
+		}
 		req, err := ask()
 		w.must(err)
 		found, err := w.client.Search(w.t.Context(), req)

@@ -90,6 +90,7 @@ func (w *world) join() {
 	w.pop, err = population.New(population.Config{NegativeTTL: time.Millisecond, PolicyTTL: time.Millisecond}, []population.Member{{
 		Name: w.cfg.Name, NobodyDN: client.DummyDN(w.mapper.UserBaseDN()), StatusRules: preset.StatusRules,
 		Policy: w.cfg.PasswordPolicy, Nested: w.cfg.Groups.Nested, LDAP: w.client, Mapper: w.mapper, Feed: live{w}, Passwords: w.client,
+		Writer: w.newWriter(preset),
 	}}, w.mirror, log, time.Now)
 	w.must(err)
 	w.t.Cleanup(func() {

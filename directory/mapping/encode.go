@@ -325,7 +325,10 @@ func (e *Encoder) Draft(n directory.NewEntry, references map[string][]string) (*
 	case !d.Has(rdn):
 		d.set(rdn, []string{n.Name})
 	}
-	d.set("objectClass", e.withAuxiliary(classes, maps.Keys(d.values)))
+	d.set("objectClass", classes)
+	if n.Kind == directory.KindPerson {
+		d.set("objectClass", e.withAuxiliary(classes, maps.Keys(d.values)))
+	}
 	rdn, err := e.RDN(n.Kind, d.First(e.RDNAttribute(n.Kind)))
 	if err != nil {
 		return nil, err

@@ -294,6 +294,9 @@ func (b *builder) drop(name string) {
 
 // classes adds the auxiliary classes that new values need.
 func (b *builder) classes() {
+	if b.kind != directory.KindPerson {
+		return
+	}
 	names := func(yield func(string) bool) {
 		for name, list := range b.final {
 			if len(list) > 0 && !yield(name) {

@@ -75,6 +75,9 @@ func State(rules string, e *directory.Entry, p directory.Policy, now time.Time) 
 		case RulesFreeIPA:
 			j.freeipa()
 		}
+		if mark := e.Signals[signalDisabled]; len(mark) == 2 {
+			j.disabled(mark[0], mark[1], "configured as the mark of a disabled account")
+		}
 	}
 	return j.state
 }

@@ -432,3 +432,47 @@ func (p *Population) learn(ctx context.Context, m *Member, r *writer.Result) (*d
 	}
 	return r.Entry, nil
 }
+
+// Reread reads an entry from its directory, past mirror and caches, and has the
+// mirror learn it. Where it has another DN than the former one, references to the
+// former DN and name are changed: a rename may have been cut short. Errors:
+// directory.ErrNotFound (the mirror forgets it then), others.
+func (p *Population) Reread(ctx context.Context, id directory.ID, formerDN, formerName string) (*directory.Entry, error) {
+	m := p.byName[id.Directory]
+	if m == nil {
+		return nil, directory.ErrNotFound
+	}
+	e, err := p.refresh(ctx, m, id)
+	if errors.Is(err, directory.ErrNotFound) {
+		return nil, errors.Join(err, p.forget(ctx, m, id))
+	}
+	if err != nil || formerDN == "" || m.Writer == nil {
+		return e, err
+	}
+	was, err := mapping.DNKey(formerDN)
+	if err != nil {
+		return e, nil
+	}
+	is, err := mapping.DNKey(e.DN)
+	if err != nil || was == is {
+		return e, err
+	}
+	name := ""
+	if e.Kind == directory.KindPerson {
+		name = formerName
+	}
+	return e, m.Writer.MoveReferences(ctx, formerDN, e.DN, name, e.Name)
+}
+
+// LoginIn is the login name under which somebody named so in a directory is
+// known: folded, with the suffix.
+func (p *Population) LoginIn(dir, name string) string {
+	m := p.byName[dir]
+	if m == nil {
+		return directory.FoldName(name)
+	}
+	if local, err := p.localName(m, directory.KindPerson, name); err == nil {
+		name = local
+	}
+	return m.login(name)
+}

@@ -80,11 +80,7 @@ func (w *Writer) change(ctx context.Context, known *directory.Entry, now *ldap.E
 		if len(add)+len(remove) == 0 {
 			return nil
 		}
-		t := target{dn: r.dn, style: style, stable: known.ID.Stable}
-		if edit.Empty() {
-			t.version = c.IfVersion
-		}
-		result.Added, result.Removed, err = w.changeMembers(ctx, t, add, remove)
+		result.Added, result.Removed, err = w.changeMembers(ctx, target{dn: r.dn, style: style}, add, remove)
 		return err
 	})
 	if err != nil {
@@ -181,7 +177,18 @@ func (r *run) modify(ctx context.Context, changes []ldap.Change, version string)
 	if err != nil {
 		return err
 	}
-	err = r.w.modify(ctx, r.kind, r.dn, changes, assertion)
+	err = r.w.modifyRaw(ctx, r.dn, changes, assertion)
+	if code(err) == ldap.LDAPResultInappropriateMatching {
+		// Values that the server cannot compare are replaced with the others of their attribute.
+		changes = wholly(r.now, changes)
+		err = r.w.modifyRaw(ctx, r.dn, changes, assertion)
+	}
+	if code(err) == ldap.LDAPResultNoSuchAttribute || code(err) == ldap.LDAPResultAttributeOrValueExists {
+		if now, readErr := r.w.read(ctx, r.dn); readErr == nil && r.w.differs(r.now, now, changes) {
+			return errRaced
+		}
+	}
+	err = r.w.explain(r.kind, "modify "+r.dn, err)
 	if fault := directory.WriteFaultOf(err); err != nil {
 		if fault == directory.WriteStale && version == "" {
 			return errRaced
@@ -233,14 +240,63 @@ func (w *Writer) assertion(ctx context.Context, stable, version string) ([]ldap.
 	return []ldap.Control{control}, nil
 }
 
-// modify sends one modify request. A value that cannot be compared is replaced
-// together with the others of its attribute.
+// movingAssertion is assertion for renames and deletions. Only for people, and
+// only where somebody asks for a version: overlays of OpenLDAP that follow a name
+// to other entries (memberof) hold the assertion against those as well.
+func (w *Writer) movingAssertion(ctx context.Context, known *directory.Entry, version string) ([]ldap.Control, error) {
+	if known.Kind != directory.KindPerson || version == "" {
+		return nil, nil
+	}
+	return w.assertion(ctx, known.ID.Stable, version)
+}
+
+// wholly gives changes that replace all values of their attributes.
+func wholly(old *ldap.Entry, changes []ldap.Change) []ldap.Change {
+	var names []string
+	final := map[string][]string{}
+	for _, c := range changes {
+		name := c.Modification.Type
+		values, seen := final[name]
+		if !seen {
+			names = append(names, name)
+			values = slices.Clone(old.GetEqualFoldAttributeValues(name))
+		}
+		switch c.Operation {
+		case ldap.AddAttribute:
+			values = append(values, c.Modification.Vals...)
+		case ldap.DeleteAttribute:
+			values = slices.DeleteFunc(values, func(v string) bool { return slices.Contains(c.Modification.Vals, v) })
+		default:
+			values = c.Modification.Vals
+		}
+		final[name] = values
+	}
+	out := make([]ldap.Change, len(names))
+	for i, name := range names {
+		out[i] = ldap.Change{Operation: ldap.ReplaceAttribute, Modification: ldap.PartialAttribute{Type: name, Vals: final[name]}}
+	}
+	return out
+}
+
+// differs tells whether somebody else has changed one of the attributes that
+// changes are about.
+func (w *Writer) differs(before, now *ldap.Entry, changes []ldap.Change) bool {
+	return slices.ContainsFunc(changes, func(c ldap.Change) bool {
+		name := c.Modification.Type
+		return !slices.Equal(before.GetEqualFoldAttributeValues(name), now.GetEqualFoldAttributeValues(name))
+	})
+}
+
+// modify sends one modify request.
 func (w *Writer) modify(ctx context.Context, kind directory.Kind, dn string, changes []ldap.Change, controls []ldap.Control) error {
+	return w.explain(kind, "modify "+dn, w.modifyRaw(ctx, dn, changes, controls))
+}
+
+func (w *Writer) modifyRaw(ctx context.Context, dn string, changes []ldap.Change, controls []ldap.Control) error {
 	req := ldap.NewModifyRequest(dn, controls)
 	req.Changes = changes
-	err := w.surely(ctx, "modify "+dn, func(ctx context.Context) error { _, err := w.ldap.Modify(ctx, req); return err },
+	return w.surely(ctx, "modify "+dn, func(ctx context.Context) error { _, err := w.ldap.Modify(ctx, req); return err },
 		func(ctx context.Context) (bool, error) { return w.holds(ctx, dn, changes) })
-	return w.explain(kind, "modify "+dn, err)
 }
 
 // holds tells whether an entry shows what changes would have made of it.
@@ -284,7 +340,7 @@ func (r *run) rename(ctx context.Context, rdn, version string) error {
 		return fail(directory.WriteFailed, "", "%v", err)
 	}
 	fresh := rdn + "," + parent
-	controls, err := r.w.assertion(ctx, r.known.ID.Stable, version)
+	controls, err := r.w.movingAssertion(ctx, r.known, version)
 	if err != nil {
 		return err
 	}

@@ -197,7 +197,7 @@ func (e *engine) applyMatching(o *Operation) error {
 			return err
 		}
 		list[i] = next
-		if isPrimary(next) && !isPrimary(object) {
+		if isPrimary(next) && marks(o) {
 			preferred = append(preferred, i)
 		}
 	}
@@ -215,6 +215,14 @@ func (e *engine) applyMatching(o *Operation) error {
 		return err
 	}
 	return e.store(o.Path, list)
+}
+
+// marks tells whether an operation itself makes values primary.
+func marks(o *Operation) bool {
+	if o.Path.Sub != nil {
+		return o.Path.Sub.Name == "primary"
+	}
+	return isPrimary(o.Value)
 }
 
 // changed gives a matched element as the operation leaves it.
