@@ -36,7 +36,8 @@ func run(t *testing.T, f *fixture) {
 			{"large_group", testLargeGroup},
 			{"our_restart", testOurRestart},
 			{"cookies", testCookies},
-			{"cuts", testCuts}, {"writes", testWrites},
+			{"cuts", testCuts},
+			{"writes", testWrites},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
