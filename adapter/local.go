@@ -174,6 +174,7 @@ func nobodyBucket(name string) string { return "nobody/" + name }
 // changes of this process and of others.
 func (a *Adapter) storeChanged(c store.Change) {
 	a.personalChanged(c)
+	a.teamwork.changed(c)
 	switch {
 	case c.All:
 		a.locals.Purge()

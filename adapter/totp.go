@@ -250,7 +250,7 @@ func (a *Adapter) ConfirmTOTP(ctx context.Context, key PersonKey, code string, c
 }
 
 // RemoveTOTP removes a person's TOTP. code is a fresh one; "" is for
-// administrators, who are named in by. Errors: Denied "code", NotFound "totp" or "user".
+// administrators, who are named in by, and ends the person's sessions. Errors: Denied "code", NotFound "totp" or "user".
 func (a *Adapter) RemoveTOTP(ctx context.Context, key PersonKey, code, by string, client Client) error {
 	entry, uid, err := a.known(ctx, key)
 	if err != nil {
@@ -273,8 +273,11 @@ func (a *Adapter) RemoveTOTP(ctx context.Context, key PersonKey, code, by string
 			return &Error{Kind: Denied, Field: "code"}
 		}
 	}
-	err = a.store.SetTOTPSecret(ctx, uid, nil, record(EventTOTPRemoved, uid, by, client, "user "+entry.Login))
-	return fromStore(err, "user")
+	note := record(EventTOTPRemoved, uid, by, client, "user "+entry.Login)
+	if code == "" {
+		return fromStore(a.store.ResetTOTP(ctx, uid, note), "user")
+	}
+	return fromStore(a.store.SetTOTPSecret(ctx, uid, nil, note), "user")
 }
 
 // SetTOTP gives a person a secret that exists already, as Base32; for

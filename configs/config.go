@@ -91,6 +91,11 @@ type IntegrationAPI struct {
 	Keys       []Secret `yaml:"keys"`      // plain keys, besides those of the store
 	KeysFile   string   `yaml:"keys_file"` // one key a line
 	AllowEmail bool     `yaml:"allow_email"`
+	MailSignIn bool     `yaml:"mail_sign_in"` // members may sign in with their mail address
+	ActiveOnly bool     `yaml:"active_only"`  // teams leave out people whose accounts are not active
+	HiddenMark string   `yaml:"hidden_mark"`  // value of the groups' attribute "hidden" that hides a team
+	HiddenBase string   `yaml:"hidden_base"`  // DN below which all teams are hidden; "": none
+	ShowKeys   bool     `yaml:"show_keys"`    // the information page tells the number of keys
 }
 
 // UserManagementAPI configures the profile, users and roles API.
@@ -99,6 +104,19 @@ type UserManagementAPI struct {
 	Prefix  string `yaml:"prefix"`
 	Account string `yaml:"account"` // tenant slug before the slash of the Basic user
 	Roles   []Role `yaml:"roles"`   // highest first; none: the built-in catalogue
+
+	// BareUsername lets the Basic user leave the account out.
+	BareUsername bool `yaml:"bare_username"`
+	// RestrictDirectory shows mail addresses and assignments of others only to
+	// people with the permission users.manage or users.read.
+	RestrictDirectory bool `yaml:"restrict_directory"`
+	// Status406 answers an unsupported method with 406 instead of 405.
+	Status406 bool `yaml:"status_406"`
+	// Directory is where accepted invitations make people; "": the first that may
+	// be written.
+	Directory string `yaml:"directory"`
+	// InvitationLifetime is how long an invitation can be accepted.
+	InvitationLifetime time.Duration `yaml:"invitation_lifetime"`
 }
 
 // Role is one role of the user management API.
@@ -142,6 +160,7 @@ type Limits struct {
 	Body              Size          `yaml:"body"`   // of a request
 	Header            Size          `yaml:"header"` // of a request, all lines together
 	Concurrency       int           `yaml:"concurrency"`
+	Closings          int           `yaml:"closings"` // accounts disabled or deleted by one caller in a minute
 	ReadHeaderTimeout time.Duration `yaml:"read_header_timeout"`
 	ReadTimeout       time.Duration `yaml:"read_timeout"`
 	WriteTimeout      time.Duration `yaml:"write_timeout"`

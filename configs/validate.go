@@ -44,6 +44,9 @@ func validate(c *Config, r *report) {
 	validateAPIs(&c.APIs, r)
 	validatePaths(&c.APIs, r)
 	validateDirectories(c, r)
+	if name := c.APIs.UserManagement.Directory; name != "" && !slices.ContainsFunc(c.Directories, func(d Directory) bool { return d.Name == name }) {
+		r.fault("apis.usermanagement.directory", "%s is not the name of a directory", shown(name))
+	}
 }
 
 // validateService checks how the service itself is reached.
@@ -95,6 +98,7 @@ func validateLimits(l *Limits, r *report) {
 		sizeBetween("limits.body", l.Body, 1<<10, 1<<30),
 		sizeBetween("limits.header", l.Header, 1<<10, 1<<20),
 		between("limits.concurrency", l.Concurrency, 1, 100_000),
+		between("limits.closings", l.Closings, 1, 1_000_000),
 		timeBetween("limits.read_header_timeout", l.ReadHeaderTimeout, 100*time.Millisecond, 5*time.Minute),
 		timeBetween("limits.read_timeout", l.ReadTimeout, 100*time.Millisecond, time.Hour),
 		timeBetween("limits.write_timeout", l.WriteTimeout, 100*time.Millisecond, time.Hour),
@@ -158,11 +162,21 @@ func validateAPIs(a *APIs, r *report) {
 			a.UserManagement.Enabled && !accountSlug.MatchString(a.UserManagement.Account), "apis.usermanagement.account",
 			shown(a.UserManagement.Account) + " is no account name; write letters, digits, dots and hyphens, such as example",
 		},
+		timeBetween("apis.usermanagement.invitation_lifetime", a.UserManagement.InvitationLifetime, time.Minute, 366*24*time.Hour),
+		check{
+			a.Integration.Enabled && strings.TrimSpace(a.Integration.HiddenMark) == "", "apis.integration.hidden_mark",
+			"must not be empty; write a value that no visible team has",
+		},
 		between("apis.scim.max_results", a.SCIM.MaxResults, 1, 10_000),
 		oneOf("apis.collaboration.user_id", a.Collaboration.UserID, "number", "username", "id"),
 		between("apis.collaboration.invitation_days", a.Collaboration.InvitationDays, 1, 3650),
 	)
 	r.duplicates("apis.action.exempt_keys", a.Action.ExemptKeys)
+	for i, key := range a.Integration.Keys {
+		if _, problem := ParseIntegrationKey(key); problem != "" {
+			r.fault("apis.integration.keys["+itoa(i)+"]", "%s", problem)
+		}
+	}
 	roles, defaults := make([]string, len(a.UserManagement.Roles)), 0
 	for i, role := range a.UserManagement.Roles {
 		key := "apis.usermanagement.roles[" + itoa(i) + "]"

@@ -65,9 +65,14 @@ func (s *LDAPServer) slapdConfig() string {
 	o := s.options
 	var text strings.Builder
 	line := func(format string, values ...any) { fmt.Fprintf(&text, format+"\n", values...) }
-	for _, schema := range []string{"core", "cosine", "nis", "inetorgperson"} {
+	posix := s.layout.schema + "/nis.schema"
+	if o.RFC2307bis {
+		posix = s.folder.file("rfc2307bis.schema")
+	}
+	for _, schema := range []string{"core", "cosine", "inetorgperson"} {
 		line("include %s/%s.schema", s.layout.schema, schema)
 	}
+	line("include %s", posix)
 	line("modulepath %s", s.layout.modules)
 	for _, module := range []string{"back_mdb", "syncprov", "memberof", "refint", "ppolicy", "sssvlv"} {
 		line("moduleload %s", module)
@@ -99,7 +104,7 @@ func (s *LDAPServer) databaseConfig(line func(string, ...any)) {
 	line("suffix %q", s.BaseDN)
 	line("rootdn %q", s.AdminDN)
 	line("rootpw %s", s.AdminPassword)
-	line("directory %s", s.folder.file("db"))
+	line("directory %s", s.database())
 	line("maxsize %d", o.MaxSize)
 	line("dbnosync")
 	line("index objectClass,entryUUID,entryCSN,member,uniqueMember,memberUid,manager,modifyTimestamp eq")

@@ -7,6 +7,7 @@ import "io"
 // limits for the service account.
 type LDAPOptions struct {
 	BaseDN            string       // default dc=example,dc=com; must consist of dc parts
+	RFC2307bis        bool         // posixGroup is auxiliary and may be a groupOfNames; else RFC 2307's own schema
 	LDIF              io.Reader    // added by slapadd before the first start, below the entries that are there anyway
 	ServiceSizeLimit  int          // 0: none; else the server's size limit applies to the service account too
 	NoSyncprov        bool         // no content synchronisation
@@ -22,6 +23,7 @@ type LDAPOptions struct {
 	VerifyClient      string       // TLSVerifyClient: never (default), allow, try, demand
 	ServerID          int          // 1 to 4095; default 1
 	MaxSize           int64        // bytes of the database at most; default 4 GiB
+	DataFolder        string       // a database that outlives the server and is filled only once; default: the server's own folder
 	LogLevel          string       // slapd's log level; default none, which is errors only; stats shows every operation
 	GlobalConfig      []string     // lines of slapd.conf before the database
 	DatabaseConfig    []string     // lines of slapd.conf in the database section, before the overlays
@@ -61,6 +63,9 @@ func WithServerCertificate(certificate Certificate) LDAPOption {
 // WithBaseDN uses another base, such as dc=branch,dc=example,dc=org.
 func WithBaseDN(dn string) LDAPOption { return func(o *LDAPOptions) { o.BaseDN = dn } }
 
+// WithRFC2307bis uses the schema of RFC 2307bis, where posixGroup is an auxiliary class.
+func WithRFC2307bis() LDAPOption { return func(o *LDAPOptions) { o.RFC2307bis = true } }
+
 // WithGlobalConfig adds lines to slapd.conf before the database.
 func WithGlobalConfig(lines ...string) LDAPOption {
 	return func(o *LDAPOptions) { o.GlobalConfig = append(o.GlobalConfig, lines...) }
@@ -75,6 +80,10 @@ func WithDatabaseConfig(lines ...string) LDAPOption {
 func WithOverlayConfig(lines ...string) LDAPOption {
 	return func(o *LDAPOptions) { o.OverlayConfig = append(o.OverlayConfig, lines...) }
 }
+
+// WithDataFolder keeps the database in a folder of the caller's, which is filled by LDIF only once: for directories that
+// take long to load. One server at a time.
+func WithDataFolder(path string) LDAPOption { return func(o *LDAPOptions) { o.DataFolder = path } }
 
 // WithOptions changes the options freely.
 func WithOptions(change func(*LDAPOptions)) LDAPOption { return change }

@@ -28,16 +28,25 @@ type Local struct {
 	StatusAt time.Time // when; zero when nobody did
 	HasPIN   bool
 	HasTOTP  bool
+	Closing  bool  // the account is being disabled or deleted at this moment
 	Revision int64 // grows with every change
 }
 
+// Overlay is the overlay as it holds at this moment: an account that is being
+// closed is locked.
+func (l Local) Overlay() Status {
+	s := l.Status
+	s.Locked = s.Locked || l.Closing
+	return s
+}
+
 const localColumns = `terminated, locked, must_change, alert, status_by, status_at,
-	pin_hash IS NOT NULL, totp_secret IS NOT NULL, revision`
+	pin_hash IS NOT NULL, totp_secret IS NOT NULL, closing <> 0, revision`
 
 func (l *Local) fields(at *int64) []any {
 	return []any{
 		&l.Terminated, &l.Locked, &l.MustChange, &l.Alert, &l.StatusBy, at,
-		&l.HasPIN, &l.HasTOTP, &l.Revision,
+		&l.HasPIN, &l.HasTOTP, &l.Closing, &l.Revision,
 	}
 }
 
@@ -79,7 +88,8 @@ func (s *Store) SetStatus(ctx context.Context, uid int64, status Status, by stri
 }
 
 // ChangeStatus replaces the overlay by what change makes of it; two changes at
-// the same time both have their effect. change may be called more than once.
+// the same time both have their effect. The sessions of somebody terminated or
+// locked end with it. change may be called more than once.
 // ErrNotFound when no person has that id.
 func (s *Store) ChangeStatus(ctx context.Context, uid int64, by string, change func(Status) Status, note ...Record) error {
 	return s.changeLocal(ctx, "status", uid, note, func(ctx context.Context, t *tx) error {
@@ -94,7 +104,10 @@ func (s *Store) ChangeStatus(ctx context.Context, uid int64, by string, change f
 			status_by = ?, status_at = ? WHERE uid = ?`,
 			st.Terminated, st.Locked, st.MustChange, st.Alert,
 			clean(by, maxActorLen), micros(s.clock()), uid)
-		return err
+		if err != nil || !st.Terminated && !st.Locked {
+			return err
+		}
+		return t.endSessionsOf(ctx, uid)
 	})
 }
 

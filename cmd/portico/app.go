@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"portico/adapter"
@@ -91,11 +92,11 @@ func (a *app) openDirectories(ctx context.Context) error {
 		}
 		a.members = append(a.members, m)
 		a.onClose(m.client.Close)
-		order = append(order, mirror.Directory{Name: d.Name, Suffix: d.Suffix})
+		order = append(order, mirror.Directory{Name: d.Name, Suffix: d.Suffix, StatusRules: m.preset.StatusRules})
 	}
 	var err error
 	a.mirror, err = mirror.Open(ctx, filepath.Join(a.mirrorFolder, "mirror.db"), a.log, mirror.Options{
-		Directories: order, DNKey: mapping.DNKey, ParentKey: mapping.ParentKey,
+		Directories: order, DNKey: mapping.DNKey, ParentKey: mapping.ParentKey, Activity: mapping.Activity,
 	})
 	if err != nil {
 		return err
@@ -122,7 +123,9 @@ func (a *app) joinPopulation() error {
 	if err != nil {
 		return err
 	}
-	a.adapter, err = adapter.New(settings, adapter.Deps{Directory: a.people, Passwords: a.people, Store: a.store, Log: a.log})
+	a.adapter, err = adapter.New(settings, adapter.Deps{
+		Directory: a.people, Passwords: a.people, Lists: a.people, Writes: a.people, Store: a.store, Log: a.log,
+	})
 	if err != nil {
 		return err
 	}
@@ -131,7 +134,7 @@ func (a *app) joinPopulation() error {
 }
 
 func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
-	c := adapter.Config{LoginInterval: cfg.APIs.Action.LoginInterval, Issuer: cfg.APIs.Action.Title}
+	c := adapter.Config{ClosingLimit: cfg.Limits.Closings, LoginInterval: cfg.APIs.Action.LoginInterval, Issuer: cfg.APIs.Action.Title}
 	if c.LoginInterval == 0 {
 		c.LoginInterval = -1 // 0 switches it off in the configuration, and is the default in the adapter
 	}
@@ -144,6 +147,10 @@ func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
 		BaseURL: cfg.ExternalURL(), Title: cfg.APIs.Action.Title,
 	}
 	if c.Mail.Texts, err = texts.Load(cfg.APIs.Action.Language, cfg.APIs.Action.TextsFile); err != nil {
+		return c, err
+	}
+	c.Integration, err = integrationVerbs(cfg)
+	if err != nil {
 		return c, err
 	}
 	if !cfg.Mail.SMTPURL.IsZero() {
@@ -167,31 +174,12 @@ func (a *app) actionConfig() action.Config {
 }
 
 func (a *app) newServer() (*httpapi.Server, error) {
-	var dialects []httpapi.Dialect
-	var pages *console.Console
-	if a.cfg.APIs.Action.Enabled || a.cfg.APIs.Collaboration.Enabled {
-		var err error
-		if pages, err = a.newPages(); err != nil {
-			return nil, err
-		}
-	}
-	if a.cfg.APIs.Collaboration.Enabled {
-		dialects = append(dialects, a.collaborationAPI(pages)) // before the action API, which has all of /api/
-	}
-	if a.cfg.APIs.Action.Enabled {
-		settings := a.actionConfig()
-		settings.Sessions = pages
-		api, err := action.New(settings, a.adapter, a.log)
-		if err != nil {
-			return nil, err
-		}
-		dialects = append(dialects, api)
-	}
-	if pages != nil {
-		dialects = append(dialects, pages)
+	dialects, err := a.dialects()
+	if err != nil {
+		return nil, err
 	}
 	l := a.cfg.Limits
-	return httpapi.New(httpapi.Config{
+	server, err := httpapi.New(httpapi.Config{
 		Listen: a.cfg.Listen, CertFile: a.cfg.TLS.CertFile, KeyFile: a.cfg.TLS.KeyFile,
 		TrustedProxies: a.cfg.TrustedProxies,
 		MaxHeader:      int(l.Header), MaxBody: int64(l.Body), MaxConnections: l.Concurrency, LargerBodies: largerBodies(a.cfg),
@@ -199,6 +187,13 @@ func (a *app) newServer() (*httpapi.Server, error) {
 		IdleTimeout: l.IdleTimeout, ShutdownTimeout: l.ShutdownTimeout,
 		MetricsListen: a.cfg.Metrics.Listen,
 	}, httpapi.Deps{Log: a.log, Now: time.Now, Rand: rand.Reader, Readiness: a.readiness, Dialects: dialects})
+	if err != nil {
+		return nil, err
+	}
+	return server, server.Registry().Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "portico_background_restarts_total",
+		Help: "Background work that was started again after a panic.",
+	}, func() float64 { return float64(a.adapter.Restarts()) }))
 }
 
 // newPages makes the pages for people, beside the action API.
@@ -274,6 +269,7 @@ func (a *app) Run(ctx context.Context) error {
 	for _, m := range a.members {
 		work.Go(func() error { return m.feed.Run(background) })
 		work.Go(func() error { m.warnOfWeaknesses(background, a.log); return nil })
+		work.Go(func() error { m.logProgress(background, a.log, progressEvery); return nil })
 	}
 	work.Go(func() error { return a.adapter.Run(background) })
 	if a.cfg.APIs.Collaboration.Enabled {

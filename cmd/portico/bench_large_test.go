@@ -22,8 +22,19 @@ import (
 	"portico/testenv/sample"
 )
 
-// peopleVariable is the size of the directory behind BenchmarkLarge; default 100,000.
-const peopleVariable = "BENCH_PEOPLE"
+const (
+	// peopleVariable is the size of the directory behind BenchmarkLarge; default 100,000.
+	peopleVariable = "BENCH_PEOPLE"
+	// dataVariable names a folder in which the loaded directory is kept for the next run.
+	dataVariable = "BENCH_DATA"
+)
+
+// startLarge starts the server with its people, or again with those of an earlier run.
+func startLarge(b testing.TB, people int) (*testenv.LDAPServer, *sample.Directory) {
+	return startSample(b, people, testenv.WithOptions(func(o *testenv.LDAPOptions) {
+		o.DataFolder, o.MaxSize = os.Getenv(dataVariable), 64<<30
+	}))
+}
 
 func largePeople(b *testing.B) int {
 	text := os.Getenv(peopleVariable)
@@ -42,12 +53,13 @@ func largePeople(b *testing.B) int {
 // limit and of Portico alternate.
 func BenchmarkLarge(b *testing.B) {
 	// The server gets an index for every attribute that the search looks at.
-	server, d := startSample(b, largePeople(b))
+	server, d := startLarge(b, largePeople(b))
 	dataDir := filepath.Join(b.TempDir(), "data")
 	b.Run("first-read", func(b *testing.B) { benchFirstRead(b, server) })
 	b.Run("process", func(b *testing.B) { benchProcess(b, server, d, dataDir) })
 	s := start(b, server, setup{dataDir: dataDir, top: "log: {level: warn}"})
 	s.waitLong()
+	b.Run("lists", func(b *testing.B) { benchLists(b, s, d) })
 	b.Run("usersearch-rare", func(b *testing.B) { benchUserSearch(b, server, s, rareTerms(d)) })
 	b.Run("usersearch-mixed", func(b *testing.B) { benchUserSearch(b, server, s, searchTerms(d)) })
 	b.Run("visible", func(b *testing.B) { benchVisible(b, server, s, d) })
@@ -82,7 +94,7 @@ func benchFirstRead(b *testing.B, server *testenv.LDAPServer) {
 // waitLong waits for as long as a large directory may take on a slow machine.
 func (s *service) waitLong() {
 	s.t.Helper()
-	if err := s.app.waitReady(s.t.Context(), 10*time.Minute); err != nil {
+	if err := s.app.waitReady(s.t.Context(), 30*time.Minute); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -236,7 +248,7 @@ func startReady(b *testing.B, path, address string) *child {
 	b.Helper()
 	c := startChild(b, "serve", "--config", path)
 	c.url = "http://" + address
-	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(b.Context(), 30*time.Minute)
 	defer cancel()
 	for {
 		status, body := get(b, c.url+"/readyz")

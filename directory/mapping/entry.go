@@ -151,6 +151,7 @@ func (m *Mapper) person(out *directory.Entry, v *values) error {
 	out.Login = m.Login(out.Name)
 	out.Attributes = v.attributes(m.user)
 	out.Attributes[directory.AttrUsername] = []string{out.Name}
+	out.PrimaryGroup = m.primaryOf(v)
 	for _, slot := range m.signals {
 		if list := cleaned(v.slots[slot].text, maxValues); len(list) > 0 {
 			if out.Signals == nil {
@@ -159,8 +160,18 @@ func (m *Mapper) person(out *directory.Entry, v *values) error {
 			out.Signals[lower(m.names[slot])] = list
 		}
 	}
+	if m.disabled >= 0 && slices.ContainsFunc(v.slots[m.disabled].text, func(s string) bool { return strings.EqualFold(s, m.cfg.DisabledValue) }) {
+		if out.Signals == nil {
+			out.Signals = make(directory.Attributes, 1)
+		}
+		out.Signals[signalDisabled] = []string{m.names[m.disabled], m.cfg.DisabledValue}
+	}
 	return nil
 }
+
+// signalDisabled is a signal of ours: the configured attribute marks the account
+// as disabled. Its values are that attribute and its value.
+const signalDisabled = "portico:disabled"
 
 func (m *Mapper) groupOf(out *directory.Entry, v *values) error {
 	out.Name = v.name(m.groupName, out.DN, m.names)
@@ -169,6 +180,7 @@ func (m *Mapper) groupOf(out *directory.Entry, v *values) error {
 	}
 	out.Attributes = v.attributes(m.group)
 	out.Members, out.MembersByName = m.memberValues(out.DN, v)
+	out.PrimaryGroup = m.markOf(v)
 	return nil
 }
 

@@ -14,8 +14,8 @@ const (
 	// Groups that contain a row, directly or through groups.
 	//nolint:gosec // a query
 	upwards = `WITH RECURSIVE up(id) AS (
-		SELECT l.src FROM link l WHERE l.target=?1 AND l.target<>0 AND l.rel IN (1,2)
-		UNION SELECT l.src FROM up CROSS JOIN link l ON l.target=up.id AND l.target<>0 AND l.rel IN (1,2)) `
+		SELECT l.src FROM link l WHERE l.target=?1 AND l.target<>0 AND l.rel IN (1,2,6)
+		UNION SELECT l.src FROM up CROSS JOIN link l ON l.target=up.id AND l.target<>0 AND l.rel IN (1,2,6)) `
 	// A group and the groups in it.
 	downwards = `WITH RECURSIVE down(id) AS (
 		SELECT ?1
@@ -51,7 +51,7 @@ func (m *Mirror) GroupsOf(ctx context.Context, member directory.ID, nested bool)
 		return m.related(ctx, member, upwards+"SELECT "+columns+` FROM up CROSS JOIN entry e ON e.id=up.id
 			WHERE e.list=2 ORDER BY e.name, e.dir, e.id`)
 	}
-	return m.related(ctx, member, "SELECT "+columns+` FROM (SELECT DISTINCT src FROM link WHERE target=?1 AND target<>0 AND rel IN (1,2)) l
+	return m.related(ctx, member, "SELECT "+columns+` FROM (SELECT DISTINCT src FROM link WHERE target=?1 AND target<>0 AND rel IN (1,2,6)) l
 		CROSS JOIN entry e ON e.id=l.src WHERE e.list=2 ORDER BY e.name, e.dir, e.id`)
 }
 
@@ -87,11 +87,12 @@ func (m *Mirror) MembersOf(ctx context.Context, group directory.ID, nested bool,
 	// The LIMIT that limits nothing keeps SQLite from dropping that order.
 	query := "SELECT " + columns + `, e.id FROM (
 			SELECT target FROM link WHERE src=?1 AND rel=1 AND target>?2
-			UNION SELECT target FROM link WHERE src=?1 AND rel=2 AND target>?2 ORDER BY 1 LIMIT -1) l
+			UNION SELECT target FROM link WHERE src=?1 AND rel=2 AND target>?2
+			UNION SELECT target FROM link WHERE src=?1 AND rel=6 AND target>?2 ORDER BY 1 LIMIT -1) l
 		CROSS JOIN entry e ON e.id=l.target WHERE e.list=1 LIMIT ?3`
 	if nested {
 		query = downwards + "SELECT " + columns + `, e.id FROM (
-				SELECT DISTINCT l.target AS target FROM down CROSS JOIN link l ON l.src=down.id AND l.rel IN (1,2) AND l.target>?2
+				SELECT DISTINCT l.target AS target FROM down CROSS JOIN link l ON l.src=down.id AND l.rel IN (1,2,6) AND l.target>?2
 				ORDER BY 1 LIMIT -1) l
 			CROSS JOIN entry e ON e.id=l.target WHERE e.list=1 LIMIT ?3`
 	}
@@ -118,9 +119,9 @@ func (m *Mirror) CountMembers(ctx context.Context, group directory.ID, nested bo
 		return 0, err
 	}
 	query := `SELECT count(DISTINCT l.target) FROM link l CROSS JOIN entry e ON e.id=l.target
-		WHERE l.src=?1 AND l.rel IN (1,2) AND e.list=1`
+		WHERE l.src=?1 AND l.rel IN (1,2,6) AND e.list=1`
 	if nested {
-		query = downwards + `SELECT count(DISTINCT l.target) FROM down CROSS JOIN link l ON l.src=down.id AND l.rel IN (1,2)
+		query = downwards + `SELECT count(DISTINCT l.target) FROM down CROSS JOIN link l ON l.src=down.id AND l.rel IN (1,2,6)
 			CROSS JOIN entry e ON e.id=l.target WHERE e.list=1`
 	}
 	return n, m.row(ctx, query, []any{row}, &n)
@@ -128,7 +129,7 @@ func (m *Mirror) CountMembers(ctx context.Context, group directory.ID, nested bo
 
 // IsMember tells whether a person or group is in a group.
 func (m *Mirror) IsMember(ctx context.Context, group, member directory.ID, nested bool) (bool, error) {
-	query := "SELECT EXISTS(SELECT 1 FROM link WHERE target=?1 AND target<>0 AND rel IN (1,2) AND src=?2)"
+	query := "SELECT EXISTS(SELECT 1 FROM link WHERE target=?1 AND target<>0 AND rel IN (1,2,6) AND src=?2)"
 	if nested {
 		query = upwards + "SELECT EXISTS(SELECT 1 FROM up WHERE id=?2)"
 	}
@@ -156,6 +157,23 @@ func (m *Mirror) IsManagerOf(ctx context.Context, manager, employee directory.ID
 func (m *Mirror) OwnersOf(ctx context.Context, group directory.ID) ([]*directory.Entry, error) {
 	return m.related(ctx, group, "SELECT "+columns+` FROM link l CROSS JOIN entry e ON e.id=l.target
 		WHERE l.src=?1 AND l.rel=4 AND e.list IN (1,2) ORDER BY e.name, e.dir, e.id`)
+}
+
+// Referrers lists the entries of the same directory that refer to one by its DN, as
+// a member, manager or owner, by stable id; none for an entry that is not there.
+func (m *Mirror) Referrers(ctx context.Context, id directory.ID) (list []string, err error) {
+	row, err := m.rowOf(ctx, id)
+	if err != nil {
+		return nil, notFoundIsNil(err)
+	}
+	err = m.each(ctx, `SELECT DISTINCT e.stable FROM link l CROSS JOIN entry e ON e.id=l.src
+		WHERE l.target=?1 AND l.target<>0 AND l.rel IN (1,3,4) AND e.dir=(SELECT dir FROM entry WHERE id=?1)`, []any{row}, func(r *sql.Rows) error {
+		var stable string
+		err := r.Scan(&stable)
+		list = append(list, stable)
+		return err
+	})
+	return list, err
 }
 
 // holds answers a yes-or-no question about two entries; one that is not there

@@ -86,7 +86,7 @@ func (m *Mirror) updateHeld(f func(*tx) error) (*tx, error) {
 	if m.w.bulk != nil {
 		before = *m.w.bulk
 	}
-	wasBulk := m.w.bulk
+	wasBulk, wasListed := m.w.bulk, m.listed.Load()
 	err := t.run(f)
 	if err != nil {
 		if wasBulk != nil {
@@ -94,6 +94,7 @@ func (m *Mirror) updateHeld(f func(*tx) error) (*tx, error) {
 		}
 		m.w.bulk = wasBulk
 		m.loading.Store(wasBulk != nil)
+		m.listed.Store(wasListed)
 		return nil, m.checked(err)
 	}
 	m.loading.Store(m.w.bulk != nil)
@@ -202,8 +203,9 @@ func (t *tx) touch(dir int, stable string) {
 // upserts in their order.
 type Batch struct {
 	Upserts []*directory.Entry
-	Deletes []string // stable ids; unknown ones are ignored
-	Cookie  *string  // the feed's new position; nil leaves the old one
+	Deletes []string       // stable ids; unknown ones are ignored
+	Members []MemberChange // come last
+	Cookie  *string        // the feed's new position; nil leaves the old one
 }
 
 // Apply puts a batch into the mirror, with its cookie, in one transaction. What
@@ -251,6 +253,15 @@ func (t *tx) apply(rank int, b Batch) error {
 		}
 		if r != nil {
 			r.note(id, e)
+		}
+	}
+	for _, c := range b.Members {
+		id, found, err := t.changeMembers(rank, c)
+		if err != nil {
+			return err
+		}
+		if found && r != nil {
+			r.note(id, c.Group)
 		}
 	}
 	return nil

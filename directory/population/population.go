@@ -24,6 +24,7 @@ import (
 	"portico/directory"
 	"portico/directory/mirror"
 	"portico/internal/cache"
+	"portico/internal/keylock"
 )
 
 // LDAP is the connection to one directory (package client).
@@ -37,6 +38,7 @@ type LDAP interface {
 type Mapper interface {
 	Entry(e *ldap.Entry) (*directory.Entry, error)
 	PersonByUsername(name string) (*ldap.SearchRequest, error)
+	GroupByName(name string) (*ldap.SearchRequest, error)
 	ByStableID(stable string) (*ldap.SearchRequest, error)
 }
 
@@ -57,12 +59,24 @@ type Member struct {
 	Mapper      Mapper
 	Feed        Follower
 	Passwords   PasswordWriter // nil: passwords cannot be changed
+
+	Suffix    string      // of login names, without "@"; "" for none
+	Writer    Writer      // nil: the directory is read-only
+	Protected []string    // groups that are never changed: names, DNs, or permanent ids
+	Titles    PagedReader // reads role titles; nil: there are none
+	TitleBase string      // DN below which the entries of roles lie
+}
+
+// PagedReader reads any number of entries (package client).
+type PagedReader interface {
+	SearchPaged(ctx context.Context, req *ldap.SearchRequest, pageSize uint32, each func(*ldap.Entry) error) error
 }
 
 // Config bounds the caches. Zero values stand for the defaults beside them.
 type Config struct {
 	CacheSize   int           // decoded entries of people and of groups each; 20000
 	NegativeTTL time.Duration // how long "nobody has that name" is believed; 3 s
+	TitleTTL    time.Duration // how long role titles are believed; 10 s
 	PolicyTTL   time.Duration // how long a password policy is believed; 1 min
 }
 
@@ -79,7 +93,9 @@ type Population struct {
 	entries  *cache.Cache[directory.ID, *directory.Entry]
 	nobody   *cache.Cache[string, time.Time] // until when to believe it
 	policies *lru.Cache[string, policyRead]
+	titles   titleTables
 	flight   singleflight.Group
+	claims   keylock.Locks // names that are being given out
 
 	completed sync.Map // names of directories of which the mirror held everything
 }
@@ -91,6 +107,9 @@ func New(cfg Config, members []Member, m *mirror.Mirror, log *slog.Logger, now f
 	}
 	if cfg.NegativeTTL <= 0 {
 		cfg.NegativeTTL = 3 * time.Second
+	}
+	if cfg.TitleTTL <= 0 {
+		cfg.TitleTTL = 10 * time.Second
 	}
 	if cfg.PolicyTTL <= 0 {
 		cfg.PolicyTTL = time.Minute
