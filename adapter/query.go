@@ -15,6 +15,7 @@ type (
 	Operator   = directory.Operator
 	ListQuery  = directory.ListQuery
 	Entry      = directory.Entry
+	ID         = directory.ID
 	Attributes = directory.Attributes
 	Reference  = directory.Reference
 )
