@@ -34,9 +34,6 @@ type Writes interface {
 	WriteLooks
 }
 
-// ID is the permanent identity of a person or a group.
-type ID = directory.ID
-
 // By says who asks for a change, for the security log and for limits.
 type By struct {
 	Client Client

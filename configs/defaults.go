@@ -20,7 +20,7 @@ func Default() *Config {
 			},
 			Integration:    IntegrationAPI{Enabled: true, Prefix: "/$intapi", MailSignIn: true, HiddenMark: "hidden"},
 			UserManagement: UserManagementAPI{Enabled: true, Account: "example", BareUsername: true, InvitationLifetime: 14 * 24 * time.Hour},
-			Collaboration:  CollaborationAPI{Enabled: true},
+			Collaboration:  CollaborationAPI{Enabled: true, UserID: "number", InvitationDays: 15},
 			SCIM:           SCIMAPI{Enabled: true, Prefix: "/scim/v2", MaxResults: 1000},
 		},
 		Limits: Limits{

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"portico/adapter"
+	"portico/adapter/collaboration"
 	"portico/adapter/smtp"
 	"portico/adapter/store"
 	"portico/configs"
@@ -38,6 +39,7 @@ type app struct {
 	members      []*member
 	people       *population.Population
 	adapter      *adapter.Adapter
+	collabs      *collaboration.Collaborations
 	server       *httpapi.Server
 	close        []func() error // in reverse order
 }
@@ -124,7 +126,11 @@ func (a *app) joinPopulation() error {
 	a.adapter, err = adapter.New(settings, adapter.Deps{
 		Directory: a.people, Passwords: a.people, Lists: a.people, Writes: a.people, Store: a.store, Log: a.log,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	a.collabs = a.newCollaborations(settings)
+	return nil
 }
 
 func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
@@ -176,7 +182,7 @@ func (a *app) newServer() (*httpapi.Server, error) {
 	server, err := httpapi.New(httpapi.Config{
 		Listen: a.cfg.Listen, CertFile: a.cfg.TLS.CertFile, KeyFile: a.cfg.TLS.KeyFile,
 		TrustedProxies: a.cfg.TrustedProxies,
-		MaxHeader:      int(l.Header), MaxBody: int64(l.Body), MaxConnections: l.Concurrency,
+		MaxHeader:      int(l.Header), MaxBody: int64(l.Body), MaxConnections: l.Concurrency, LargerBodies: largerBodies(a.cfg),
 		ReadHeaderTimeout: l.ReadHeaderTimeout, ReadTimeout: l.ReadTimeout, WriteTimeout: l.WriteTimeout,
 		IdleTimeout: l.IdleTimeout, ShutdownTimeout: l.ShutdownTimeout,
 		MetricsListen: a.cfg.Metrics.Listen,
@@ -207,7 +213,7 @@ func (a *app) newPages() (*console.Console, error) {
 	}
 	return console.New(console.Config{
 		Title: c.Title, Prefix: c.Prefix, BaseURL: a.cfg.ExternalURL(), Language: c.Language, Timezone: zone, Apps: apps, Mobile: c.Mobile,
-	}, console.Deps{Adapter: a.adapter, Alerts: a.adapter, Texts: words, Log: a.log})
+	}, console.Deps{Adapter: a.adapter, Alerts: a.adapter, Collaborations: a.pagesCollaborations(), Texts: words, Log: a.log})
 }
 
 // readiness says for /readyz what works and what does not. A directory that is
@@ -266,6 +272,9 @@ func (a *app) Run(ctx context.Context) error {
 		work.Go(func() error { m.logProgress(background, a.log, progressEvery); return nil })
 	}
 	work.Go(func() error { return a.adapter.Run(background) })
+	if a.cfg.APIs.Collaboration.Enabled {
+		work.Go(func() error { return a.collabs.Run(background) })
+	}
 	err := a.server.Run(ctx)
 	stop()
 	if failed := work.Wait(); err == nil {

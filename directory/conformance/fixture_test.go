@@ -56,6 +56,7 @@ type layout struct {
 
 	personRDN    string // "uid"
 	groupRDN     string // "cn"
+	groupName    string // the attribute of a group's name where that is not the one in the RDN
 	containerRDN string // "ou"
 
 	// member holds a group's members; names tells that they are login names.

@@ -196,7 +196,10 @@ func (w *world) reconnect() {
 }
 
 // below gives the DN of a person, a group or a container.
-func below(rdn, name, parent string) string { return rdn + "=" + ldap.EscapeDN(name) + "," + parent }
+func below(rdn, name, parent string) string { return rdn + "=" + escapedName(name) + "," + parent }
+
+// escapedName is a name as a value in a DN. Active Directory wants "=" escaped too.
+func escapedName(name string) string { return strings.ReplaceAll(ldap.EscapeDN(name), "=", `\=`) }
 
 func (w *world) person(login string) string { return below(w.f.layout.personRDN, login, w.people) }
 func (w *world) group(name string) string   { return below(w.f.layout.groupRDN, name, w.groups) }

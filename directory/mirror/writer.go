@@ -252,6 +252,12 @@ func (t *tx) apply(rank int, b Batch) error {
 		}
 	}
 	for _, e := range b.Upserts {
+		if old, err := t.older(rank, e); err != nil || old {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		if b.Stream {
 			known, err := t.outrun(rank, e)
 			if err != nil {

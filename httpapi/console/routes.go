@@ -65,6 +65,14 @@ func routes() []route {
 		{post, "/account/phones/add", forFresh, (*Console).phoneAdd},
 		{post, "/account/phones/revoke", forSigned, (*Console).phoneRevoke},
 
+		{get, joinPath, forAll, (*Console).joinPage},
+		{post, joinPath, forAll, (*Console).joinAccept},
+		{get, joinPath + "/decline", forAll, (*Console).joinPage},
+		{post, joinPath + "/decline", forAll, (*Console).joinDecline},
+		{get, joinPath + "/done", forAll, (*Console).joinDone},
+		{get, "/account/connection", forAll, (*Console).connectionPage},
+		{post, "/account/connection", forAll, (*Console).connectionAnswer},
+
 		{get, "/account/notifications", forSigned, (*Console).notificationsPage},
 		{post, "/account/notifications/read", forSigned, (*Console).notificationRead},
 		{post, "/account/notifications/delete", forSigned, (*Console).notificationDelete},
