@@ -13,7 +13,7 @@ import (
 func (a *Adapter) Run(ctx context.Context) error {
 	var others sync.WaitGroup
 	others.Go(func() { a.restarting(ctx, "mail", a.runMail) })
-	others.Go(func() { a.restarting(ctx, "writes", a.runWrites) })
+	others.Go(func() { a.restarting(ctx, "changes", a.runWrites) })
 	defer others.Wait()
 	a.restarting(ctx, "upkeep", a.runUpkeep)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

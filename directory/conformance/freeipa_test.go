@@ -60,6 +60,7 @@ func freeIPAFor(server *testenv.DS389Server) *fixture {
 	}
 	f.traits.failedBinds = 0 // the lock of the server below FreeIPA is not FreeIPA's
 	f.states = statesFreeIPA(server)
+	f.writing.defaults = posixDefaults()
 	return f
 }
 

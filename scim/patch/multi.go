@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"maps"
 	"slices"
 
 	"portico/scim/fault"
@@ -240,9 +241,7 @@ func changed(o *Operation, object resource.Object) (resource.Object, error) {
 		// What the brackets found the element by stays, where the new value does not say otherwise.
 		next = resource.Object{}
 		terms, _ := equalities(o.Filter)
-		for name, value := range terms {
-			next[name] = value
-		}
+		maps.Copy(next, terms)
 		for _, sub := range a.Subs {
 			if sub.Mutability == schema.Immutable && resource.Present(object[sub.Name]) {
 				next[sub.Name] = object[sub.Name]
