@@ -88,6 +88,7 @@ type Deps struct {
 	Store     *store.Store
 	Passwords Passwords // nil: no password can be changed
 	Lists     Lists     // nil: no verb that lists everybody works
+	Writes    Writes    // nil: every directory is read-only
 	Log       *slog.Logger
 	Now       func() time.Time // default time.Now
 }
@@ -99,6 +100,7 @@ type Adapter struct {
 	store     *store.Store
 	passwords Passwords
 	lists     Lists
+	writes    Writes
 	log       *slog.Logger
 	now       func() time.Time
 
@@ -129,7 +131,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		return nil, err
 	}
 	a := &Adapter{
-		cfg: cfg, dir: deps.Directory, store: deps.Store, passwords: deps.Passwords, lists: deps.Lists, log: deps.Log, now: deps.Now,
+		cfg: cfg, dir: deps.Directory, store: deps.Store, passwords: deps.Passwords, lists: deps.Lists, writes: deps.Writes, log: deps.Log, now: deps.Now,
 		numbers: cache.New[directory.ID, int64](2 * cfg.CacheSize),
 		owners:  cache.New[numberKey, directory.ID](2 * cfg.CacheSize),
 		locals:  cache.New[int64, store.Local](cfg.CacheSize),

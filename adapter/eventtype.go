@@ -15,6 +15,9 @@ func (t EventType) String() string {
 		EventUserRemoved: "user removed", EventUserAdded: "user added", EventUserEdited: "user edited",
 		EventMobileLoginOK: "mobile sign-in", EventMobileLoginFailed: "mobile sign-in failed", EventMobileBadKey: "mobile key wrong",
 		EventKeyCreated: "API key made", EventKeyRevoked: "API key revoked", EventLogRead: "log read",
+		EventOrgChanged: "organisation changed", EventCollabMade: "collaboration made", EventCollabChanged: "collaboration changed",
+		EventCollabEnded: "collaboration ended", EventCollabMember: "membership changed", EventCollabGroup: "collaboration group changed",
+		EventCollabInvite: "invitation changed", EventCollabService: "connection changed", EventCollabRefused: "collaboration API refused",
 	}
 	if name, ok := names[t]; ok {
 		return name

@@ -32,7 +32,7 @@ func TestNumberTakenOver(t *testing.T) {
 	}
 	subject := store.Subject{Directory: "corp", Stable: "id-ann", Name: "ann"}
 	must(t, h.other.store.AssignUID(t.Context(), store.KindPerson, subject, 5000))
-	h.settled()
+	h.settled(t)
 	if now := h.uid(t, "ann"); now != 5000 {
 		t.Errorf("the number is still %d", now)
 	}

@@ -24,7 +24,12 @@ type KeyRequest struct {
 	// Lenient leaves the level unenforced: what is above it is logged, not refused.
 	Lenient bool
 	User    PersonKey // the person it stands for; zero: none
-	Org     string    // the organisation it is good for; "": none
+	// Org is the short name of the organisation that the key is good for, Units the
+	// organisation's units that it is limited to (none: all), ReadOnly lets it change
+	// nothing: API collaboration, which needs an organisation.
+	Org      string
+	Units    []string
+	ReadOnly bool
 }
 
 // KeyInfo is an API key as lists show it. The key itself is known only to its
@@ -37,6 +42,7 @@ type KeyInfo struct {
 	Enforced bool       `json:"enforced"`
 	UID      int64      `json:"uid,omitempty"`
 	Org      string     `json:"org,omitempty"`
+	Units    []string   `json:"units,omitempty"`
 	Created  time.Time  `json:"created"`
 	Expires  *time.Time `json:"expires"`
 	Revoked  *time.Time `json:"revoked"`
@@ -74,7 +80,13 @@ func (a *Adapter) newKey(ctx context.Context, r KeyRequest) (store.NewKey, error
 		return none, invalid("level", "%q is none of %s", r.Level, strings.Join(LevelNames(), ", "))
 	}
 	n := store.NewKey{
-		API: r.API, Level: r.Level, Label: r.Label, Enforced: !r.Lenient, Org: r.Org, Value: r.Value,
+		API: r.API, Level: r.Level, Label: r.Label, Enforced: !r.Lenient, Org: r.Org, Units: strings.Join(r.Units, "\n"), Value: r.Value,
+	}
+	if err := a.checkOrgKey(ctx, r); err != nil {
+		return none, err
+	}
+	if r.ReadOnly {
+		n.Level = LevelRead.String()
 	}
 	if r.Expires < 0 {
 		return none, invalid("expires", "the time must lie ahead")
@@ -119,7 +131,7 @@ func (a *Adapter) RevokeKey(ctx context.Context, id int64) error {
 
 func keyInfo(k store.Key) KeyInfo {
 	return KeyInfo{
-		ID: k.ID, API: k.API, Level: k.Level, Label: k.Label, Enforced: k.Enforced, UID: k.User, Org: k.Org,
+		ID: k.ID, API: k.API, Level: k.Level, Label: k.Label, Enforced: k.Enforced, UID: k.User, Org: k.Org, Units: unitList(k.Units),
 		Created: k.Created, Expires: optional(k.Expires), Revoked: optional(k.Revoked), LastUsed: optional(k.LastUsed),
 	}
 }
@@ -129,4 +141,31 @@ func optional(t time.Time) *time.Time {
 		return nil
 	}
 	return &t
+}
+
+// checkOrgKey checks what only keys of the collaboration API have.
+func (a *Adapter) checkOrgKey(ctx context.Context, r KeyRequest) error {
+	if r.API != "collaboration" {
+		if len(r.Units) > 0 || r.ReadOnly {
+			return invalid("units", "units and read-only are for keys of the collaboration API")
+		}
+		return nil
+	}
+	if r.Org == "" {
+		return invalid("org", "a key of the collaboration API is for one organisation; see \"portico org list\"")
+	}
+	var org store.Org
+	err := a.store.CollabRead(ctx, "organisation", func(ctx context.Context, c *store.CollabTx) (err error) {
+		org, err = c.Org(ctx, r.Org)
+		return err
+	})
+	if err != nil {
+		return fromStore(err, "org")
+	}
+	for _, unit := range r.Units {
+		if !slices.Contains(org.Settings.Units, unit) {
+			return invalid("units", "the organisation has no unit %q", unit)
+		}
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -58,7 +59,16 @@ func callerOf(key store.Key, presented string) *Caller {
 	return &Caller{
 		KeyID: key.ID, API: key.API, Label: key.Label, Level: ParseLevel(key.Level),
 		Enforced: key.Enforced, Masked: maskKey(presented),
+		Org: key.Org, Units: unitList(key.Units), ReadOnly: key.Level == LevelRead.String(),
 	}
+}
+
+// unitList reads the units of a key as stored.
+func unitList(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
 }
 
 // maskKey keeps the first and last two characters of a key that is long enough

@@ -75,7 +75,7 @@ func TestAbuse_C12_B04_B08_PINGuessesAreStopped(t *testing.T) {
 	ctx := t.Context()
 	must(t, h.SetPIN(ctx, ByUsername("ann"), "4321", "", testClient()))
 	must(t, h.SetPIN(ctx, ByUsername("bob"), "4321", "", testClient()))
-	h.settled()
+	h.settled(t)
 	names := []string{"ann", "ANN", " Ann "}
 	for i := range 10 {
 		r, err := h.both()[i%2].CheckPIN(ctx, ByUsername(names[i%3]), "1111", testClient())
@@ -127,7 +127,7 @@ func TestAbuse_C12_PatienceIsStoppedToo(t *testing.T) {
 func TestAbuse_C12_GuessesAtOnceAreCountedBefore(t *testing.T) {
 	h := newHouse(t, func(c *Config) { c.FailureLimit = 3 })
 	must(t, h.SetPIN(t.Context(), ByUsername("ann"), "4321", "", testClient()))
-	h.settled()
+	h.settled(t)
 	var group sync.WaitGroup
 	for i := range 16 {
 		group.Go(func() {

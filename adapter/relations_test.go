@@ -23,13 +23,13 @@ func TestPermissions(t *testing.T) {
 	want(h.Adapter, ann, " taskfloor", true)
 	want(h.Adapter, ann, "NOPE", false)
 	want(h.Adapter, ann, "", false)
-	h.settled()
+	h.settled(t)
 	want(h.other, ann, "TASKFLOOR", true)
 	must(t, h.GrantPermission(ctx, bob, "Admin", "admin", testClient()))
 	want(h.Adapter, bob, "WHATEVER", true)
 	must(t, h.RevokePermission(ctx, ann, "TASKFLOOR", "admin", testClient()))
 	want(h.Adapter, ann, "TASKFLOOR", false)
-	h.settled()
+	h.settled(t)
 	want(h.other, ann, "TASKFLOOR", false)
 	wantKind(t, h.GrantPermission(ctx, ann, "NOPE", "admin", testClient()), NotFound, "permission")
 	wantKind(t, h.GrantPermission(ctx, ByUsername("nobody"), "ADMIN", "admin", testClient()), NotFound, "user")
@@ -98,7 +98,7 @@ func TestManagersOfBothSources(t *testing.T) {
 	wantKind(t, h.AddManager(ctx, ann, ann, "admin", testClient()), Invalid, "employee")
 	wantKind(t, h.AddManager(ctx, ByUsername("x"), ann, "admin", testClient()), NotFound, "manager")
 	wantKind(t, h.AddManager(ctx, ann, ByUsername("x"), "admin", testClient()), NotFound, "employee")
-	h.settled()
+	h.settled(t)
 	h.dir.set(func() { h.dir.people = h.dir.people[:2] }) // cid has left
 	if got := names(h.other.Managed(ctx, ann)); got != "[bob]" {
 		t.Errorf("who has left: %s", got)
@@ -148,7 +148,7 @@ func TestNotifications(t *testing.T) {
 			t.Errorf("%d comes before a newer one", i-1)
 		}
 	}
-	h.settled()
+	h.settled(t)
 	if got, err := h.other.Notifications(ctx, ann, true); err != nil || len(got) != len(ids) {
 		t.Errorf("unseen in the other process: %d, %v", len(got), err)
 	}
@@ -158,7 +158,7 @@ func TestNotifications(t *testing.T) {
 	wantKind(t, h.ReadNotification(ctx, bob, ids["tomorrow"]), NotFound, "notification")
 	wantKind(t, h.DeleteNotification(ctx, bob, ids["tomorrow"]), NotFound, "notification")
 	wantKind(t, h.ReadNotification(ctx, ByUsername("x"), 1), NotFound, "user")
-	h.settled()
+	h.settled(t)
 	for _, a := range h.both() {
 		unseen, err := a.Notifications(ctx, ann, true)
 		if err != nil || len(unseen) != len(ids)-1 {

@@ -157,7 +157,7 @@ func (c *testClock) add(d time.Duration) {
 type house struct {
 	dir   *testDirectory
 	clock *testClock
-	log   *bytes.Buffer
+	log   *logBuffer
 	data  string
 	*Adapter
 	other *Adapter // another process
@@ -168,14 +168,14 @@ func newHouse(t testing.TB, change ...func(*Config)) *house {
 	h := &house{
 		dir:   newTestDirectory("ann", "bob", "cid"),
 		clock: &testClock{now: time.Date(2026, 5, 1, 12, 0, 10, 0, time.UTC)},
-		log:   &bytes.Buffer{},
+		log:   &logBuffer{},
 		data:  t.TempDir(),
 	}
 	cfg := Config{LoginInterval: -1}
 	for _, c := range change {
 		c(&cfg)
 	}
-	log := slog.New(slog.NewTextHandler(&lockedWriter{w: h.log}, nil))
+	log := slog.New(slog.NewTextHandler(h.log, nil))
 	for _, to := range []**Adapter{&h.Adapter, &h.other} {
 		s, err := store.Open(t.Context(), "", store.Options{
 			DataDir: h.data, Key: bytes.Repeat([]byte{7}, store.KeySize), Log: log, Clock: h.clock.Now,
@@ -191,22 +191,46 @@ func newHouse(t testing.TB, change ...func(*Config)) *house {
 	return h
 }
 
-type lockedWriter struct {
-	mu sync.Mutex
-	w  *bytes.Buffer
+// logBuffer keeps what was logged, for any number of writers and readers.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
 }
 
-func (l *lockedWriter) Write(p []byte) (int, error) {
+func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.w.Write(p)
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }
 
 // both gives the two processes.
 func (h *house) both() []*Adapter { return []*Adapter{h.Adapter, h.other} }
 
 // settled waits until each process has heard of what the other changed.
-func (h *house) settled() { time.Sleep(150 * time.Millisecond) }
+func (h *house) settled(t testing.TB) {
+	t.Helper()
+	for _, pair := range [][2]*Adapter{{h.Adapter, h.other}, {h.other, h.Adapter}} {
+		heard := make(chan store.Change, 1000)
+		stop := pair[1].store.Watch(func(c store.Change) { heard <- c })
+		mark, _, err := pair[0].store.CreateKey(t.Context(), store.NewKey{API: "action"})
+		must(t, err)
+		for limit, done := time.After(30*time.Second), false; !done; {
+			select {
+			case c := <-heard:
+				done = c == store.Change{Table: store.TableKeys, ID: mark.ID}
+			case <-limit:
+				t.Fatal("one process does not hear of the other")
+			}
+		}
+		stop()
+	}
+}
 
 // uid gives the numeric id of a login.
 func (h *house) uid(t testing.TB, login string) int64 {

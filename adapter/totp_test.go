@@ -101,7 +101,7 @@ func TestAbuse_C01_C04_EachCodeOnceInTheBrowser(t *testing.T) {
 	ctx := t.Context()
 	ann := ByUsername("ann")
 	must(t, h.SetTOTP(ctx, ann, testSecret, "admin", testClient()))
-	h.settled()
+	h.settled(t)
 	check := func(a *Adapter, step int64, want bool) {
 		t.Helper()
 		if ok, err := a.CheckTOTP(ctx, ann, h.code(t, testSecret, step), testClient()); err != nil || ok != want {
@@ -142,7 +142,7 @@ func TestAbuse_C03_OneCodeAtTheSameInstant(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h := newHouse(t, func(cfg *Config) { cfg.TOTPReplay = true; cfg.FailureLimit = 100 })
 			must(t, h.SetTOTP(t.Context(), ByUsername("ann"), testSecret, "admin", testClient()))
-			h.settled()
+			h.settled(t)
 			code := h.code(t, testSecret, 0)
 			var winners atomic.Int32
 			var group sync.WaitGroup
@@ -170,7 +170,7 @@ func TestAbuse_C05_B08_B11_GuessedCodes(t *testing.T) {
 	ctx := t.Context()
 	ann := ByUsername("ann")
 	must(t, h.SetTOTP(ctx, ann, testSecret, "admin", testClient()))
-	h.settled()
+	h.settled(t)
 	wrong := h.code(t, testSecret, 40)
 	for i := range 10 {
 		// Abuse B11: the right password in between clears nothing.

@@ -91,6 +91,10 @@ type Caller struct {
 	Level    Level
 	Enforced bool   // false for keys taken over from another system: warn, do not refuse
 	Masked   string // for the security log: first and last two characters of the key
+
+	Org      string   // short name of the one organisation; collaboration API only
+	Units    []string // of that organisation; none: all
+	ReadOnly bool     // collaboration API only
 }
 
 // Client says where a request came from; it goes into the security log.
@@ -187,4 +191,14 @@ const (
 	EventKeyCreated        EventType = 30 // ours from here on
 	EventKeyRevoked        EventType = 31
 	EventLogRead           EventType = 32
+
+	EventOrgChanged    EventType = 60 // organisations and services
+	EventCollabMade    EventType = 61
+	EventCollabChanged EventType = 62
+	EventCollabEnded   EventType = 63
+	EventCollabMember  EventType = 64 // memberships and their roles
+	EventCollabGroup   EventType = 65
+	EventCollabInvite  EventType = 66
+	EventCollabService EventType = 67 // connections and requests for them
+	EventCollabRefused EventType = 68
 )

@@ -11,6 +11,9 @@ set -euo pipefail
 # What the tests need, one line for each reason. Later parts of the tests add their servers here.
 packages=(
 	slapd ldap-utils # OpenLDAP: server and command-line tools
+	389-ds-base      # 389 Directory Server, which also stands for the layout of FreeIPA
+	samba samba-ad-dc samba-ad-provision samba-dsdb-modules winbind # Active Directory, played by Samba
+	faketime         # a false clock, the only way to an expired password in Active Directory
 	postgresql       # PostgreSQL: server
 	mariadb-server   # MariaDB: server, for the import of an AccountHub database
 	chromium         # the pages are looked at in a real browser
@@ -31,7 +34,7 @@ installed() {
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 	echo "install.sh: this is not a Debian or Ubuntu machine. Install what provides these programs and files yourself:" >&2
-	echo "  slapd and slapadd with the modules syncprov, memberof, refint, ppolicy and sssvlv; postgres and initdb; mariadbd and mariadb-install-db; chromium; gcc" >&2
+	echo "  slapd and slapadd with the modules syncprov, memberof, refint, ppolicy and sssvlv; ns-slapd and dscreate; samba and samba-tool; faketime; postgres and initdb; mariadbd and mariadb-install-db; chromium; gcc" >&2
 	exit 1
 fi
 
@@ -54,7 +57,8 @@ if ((EUID != 0)); then
 fi
 
 # Debian starts servers as soon as they are installed. The tests start their own, so say no: slapd makes no directory,
-# and as long as this runs no service is started.
+# and as long as this runs no service is started. 389-ds-base makes no instance by itself. Samba's units are switched
+# off below, so that they do not start with the machine either.
 policy=/usr/sbin/policy-rc.d
 if [[ ! -e $policy ]]; then
 	printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
@@ -84,3 +88,7 @@ for package in "${missing[@]}"; do
 		exit 1
 	fi
 done
+# A machine with systemd would start Samba at its next boot, on ports that the tests want.
+if command -v systemctl >/dev/null && [[ -d /run/systemd/system ]] && [[ " ${missing[*]} " == *" samba "* ]]; then
+	"${as_root[@]}" systemctl disable --now smbd nmbd winbind samba-ad-dc >/dev/null 2>&1 || true
+fi

@@ -197,8 +197,8 @@ func (s *LDAPServer) Stop() {
 	s.withProcess(func(p *process) { p.stop(syscall.SIGTERM) })
 }
 
-// Pause makes the server hang: connections are accepted by the kernel, and nothing is answered until Resume.
-func (s *LDAPServer) Pause() { s.withProcess(func(p *process) { p.signal(syscall.SIGSTOP) }) }
+// Pause makes the server hang: connections are accepted by the kernel, and once Pause has returned nothing is answered until Resume.
+func (s *LDAPServer) Pause() { s.withProcess((*process).pause) }
 
 // Resume ends a Pause.
 func (s *LDAPServer) Resume() { s.withProcess(func(p *process) { p.signal(syscall.SIGCONT) }) }

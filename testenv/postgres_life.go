@@ -84,20 +84,28 @@ func (s *PostgreSQLServer) Stop() {
 	s.withProcess(func(p *process) { p.stop(syscall.SIGINT) })
 }
 
-// Pause makes the server hang with all its sessions, until Resume.
-func (s *PostgreSQLServer) Pause() { s.withProcess(signalAll(syscall.SIGSTOP)) }
+// Pause makes the server hang with all its sessions, until Resume. Nothing is answered any more once it has returned.
+func (s *PostgreSQLServer) Pause() {
+	s.withProcess(func(p *process) {
+		p.pause() // first: it begins no more sessions
+		sessions := children(p.pid)
+		for _, pid := range sessions {
+			_ = syscall.Kill(pid, syscall.SIGSTOP)
+		}
+		for _, pid := range sessions {
+			WaitStopped(pid)
+		}
+	})
+}
 
 // Resume ends a Pause.
-func (s *PostgreSQLServer) Resume() { s.withProcess(signalAll(syscall.SIGCONT)) }
-
-// signalAll sends a signal to the server and to its sessions.
-func signalAll(signal syscall.Signal) func(*process) {
-	return func(p *process) {
-		p.signal(signal)
+func (s *PostgreSQLServer) Resume() {
+	s.withProcess(func(p *process) {
 		for _, pid := range children(p.pid) {
-			_ = syscall.Kill(pid, signal)
+			_ = syscall.Kill(pid, syscall.SIGCONT)
 		}
-	}
+		p.signal(syscall.SIGCONT)
+	})
 }
 
 // Restart stops the server if it runs and starts it again on the same port with the same data.

@@ -92,6 +92,44 @@ func (p *process) signal(s syscall.Signal) {
 	_ = p.handle.Signal(s)
 }
 
+// pause stops the child and waits until all its threads stand still: the signal alone only asks for it.
+func (p *process) pause() {
+	p.signal(syscall.SIGSTOP)
+	WaitStopped(p.pid)
+}
+
+// WaitStopped waits until every thread of a process that was sent SIGSTOP has stopped, or the process is gone.
+func WaitStopped(pid int) {
+	for deadline := time.Now().Add(stopPatience); time.Now().Before(deadline) && !stopped(pid); {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// stopped tells whether no thread of a process runs.
+func stopped(pid int) bool {
+	stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil {
+		return true
+	}
+	for _, path := range stats {
+		fields := statFields(path)
+		if len(fields) > 0 && !strings.Contains("TtZX", fields[0]) {
+			return false
+		}
+	}
+	return true
+}
+
+// statFields reads what follows the command name in a stat file: state, parent, and so on; nil when the process is gone.
+func statFields(path string) []string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	// pid (command name, which may hold anything) state parent ...
+	return strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+}
+
 // kill ends the child without asking and waits until it is gone.
 func (p *process) kill() {
 	p.signal(syscall.SIGKILL)
@@ -134,13 +172,7 @@ func children(pid int) []int {
 	}
 	var found []int
 	for _, path := range stats {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			continue // it has ended in the meantime
-		}
-		// pid (command name, which may hold anything) state parent ...
-		_, rest, _ := strings.Cut(string(text[strings.LastIndexByte(string(text), ')')+1:]), " ")
-		fields := strings.Fields(rest)
+		fields := statFields(path)
 		if len(fields) < 2 || fields[1] != strconv.Itoa(pid) {
 			continue
 		}

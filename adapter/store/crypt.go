@@ -25,7 +25,7 @@ const (
 type macs struct {
 	apiKeys, audit, throttle                            []byte
 	pins, appPasswords, mobileCodes, oneTime, loginKeys []byte
-	sessions                                            []byte
+	sessions, mailTokens                                []byte
 }
 
 // deriveKeys makes all keys from the one secret.
@@ -45,6 +45,7 @@ func deriveKeys(secret []byte) (macs, *box, error) {
 		{&m.oneTime, "portico one-time codes v1"},
 		{&m.loginKeys, "portico login keys v1"},
 		{&m.sessions, "portico sessions v1"},
+		{&m.mailTokens, "portico mail tokens v1"},
 		{&encryption, "portico encryption v1"},
 	} {
 		key, err := hkdf.Key(sha256.New, secret, nil, d.info, sha256.Size)

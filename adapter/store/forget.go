@@ -18,6 +18,7 @@ func personTables() []struct{ table, column string } {
 		{"team_titles", "uid"},
 		{"user_extras", "uid"},
 		{"public_keys", "uid"},
+		{"collab_members", "uid"},
 	}
 }
 

@@ -31,6 +31,7 @@ type NewKey struct {
 	Enforced bool      // false: a level too low is logged, not refused
 	User     int64     // numeric id of the one person it stands for; 0: none
 	Org      string    // the one organisation it is good for; "": none
+	Units    string    // the organisation's units that it is limited to, one a line; "": all
 	Value    string    `json:"-"` // an existing key of another system; "": make one
 }
 
@@ -48,6 +49,7 @@ type Key struct {
 	Enforced bool
 	User     int64
 	Org      string
+	Units    string // one a line; "": all of the organisation
 	Created  time.Time
 	Expires  time.Time // zero: never
 	Revoked  time.Time // zero: not
@@ -143,7 +145,7 @@ func (s *Store) CreateKey(ctx context.Context, n NewKey) (Key, string, error) {
 	}
 	key := Key{
 		API: n.API, Level: clean(n.Level, maxLabelLen), Label: clean(n.Label, maxLabelLen),
-		Enforced: n.Enforced, User: n.User, Org: clean(n.Org, maxLabelLen),
+		Enforced: n.Enforced, User: n.User, Org: clean(n.Org, maxLabelLen), Units: n.Units,
 		Created: when(micros(s.clock())), Expires: when(micros(n.Expires)),
 	}
 	user := sql.NullInt64{Int64: n.User, Valid: n.User != 0}
@@ -154,9 +156,9 @@ func (s *Store) CreateKey(ctx context.Context, n NewKey) (Key, string, error) {
 				return err
 			}
 		}
-		err := t.row(ctx, `INSERT INTO api_keys (api, hash, level, label, enforced, user_uid, org, created_at, expires_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-			key.API, s.keyHash(plain), key.Level, key.Label, key.Enforced, user, key.Org,
+		err := t.row(ctx, `INSERT INTO api_keys (api, hash, level, label, enforced, user_uid, org, units, created_at, expires_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+			key.API, s.keyHash(plain), key.Level, key.Label, key.Enforced, user, key.Org, key.Units,
 			micros(key.Created), micros(key.Expires)).Scan(&key.ID)
 		if err != nil {
 			return err
@@ -186,7 +188,7 @@ func checkNewKey(n NewKey, plain string) error {
 
 func (s *Store) keyHash(plain string) []byte { return mac(s.macs.apiKeys, []byte(plain)) }
 
-const keyColumns = `id, api, hash, level, label, enforced, user_uid, org,
+const keyColumns = `id, api, hash, level, label, enforced, user_uid, org, units,
 	created_at, expires_at, revoked_at, used_at`
 
 func scanKey(scan func(...any) error) (Key, []byte, error) {
@@ -194,7 +196,7 @@ func scanKey(scan func(...any) error) (Key, []byte, error) {
 	var hash []byte
 	var user sql.NullInt64
 	var created, expires, revoked, used int64
-	err := scan(&k.ID, &k.API, &hash, &k.Level, &k.Label, &k.Enforced, &user, &k.Org,
+	err := scan(&k.ID, &k.API, &hash, &k.Level, &k.Label, &k.Enforced, &user, &k.Org, &k.Units,
 		&created, &expires, &revoked, &used)
 	k.User = user.Int64
 	k.Created, k.Expires, k.Revoked, k.LastUsed = when(created), when(expires), when(revoked), when(used)

@@ -76,6 +76,7 @@ type Store struct {
 	macs    macs
 	stmts   sync.Map // query -> *sql.Stmt on r
 	audit   auditor
+	shared  sharer
 	watch   watchers
 	maxRows int
 	fails   atomic.Int64 // failures counted since the last Maintain
@@ -219,6 +220,9 @@ func (s *Store) begin(ctx context.Context) error {
 	s.background.Go(func() { follow(background) })
 	s.background.Go(func() { s.maintainLoop(background) })
 	s.audit.start(s)
+	if s.dialect.name == dialectSQLite {
+		s.shared.start(s)
+	}
 	return nil
 }
 
@@ -228,6 +232,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
+	s.shared.close()
 	s.audit.close()
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	s.logHead(ctx)
@@ -305,6 +310,9 @@ func (s *Store) Maintain(ctx context.Context) error {
 		return err
 	}
 	if err := s.purgeSessions(ctx); err != nil {
+		return err
+	}
+	if err := s.purgeAnswers(ctx); err != nil {
 		return err
 	}
 	return s.purgeChanges(ctx)

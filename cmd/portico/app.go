@@ -120,7 +120,7 @@ func (a *app) joinPopulation() error {
 	if err != nil {
 		return err
 	}
-	a.adapter, err = adapter.New(settings, adapter.Deps{Directory: a.people, Passwords: a.people, Lists: a.people, Store: a.store, Log: a.log})
+	a.adapter, err = adapter.New(settings, adapter.Deps{Directory: a.people, Passwords: a.people, Lists: a.people, Writes: a.people, Store: a.store, Log: a.log})
 	return err
 }
 
@@ -140,6 +140,7 @@ func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
 	if c.Mail.Texts, err = texts.Load(cfg.APIs.Action.Language, cfg.APIs.Action.TextsFile); err != nil {
 		return c, err
 	}
+	c.Users = userVerbs(cfg)
 	c.Integration, err = integrationVerbs(cfg)
 	if err != nil {
 		return c, err
@@ -197,6 +198,7 @@ func (a *app) newPages() (*console.Console, error) {
 	}
 	return console.New(console.Config{
 		Title: c.Title, Prefix: c.Prefix, BaseURL: a.cfg.ExternalURL(), Language: c.Language, Timezone: zone, Apps: apps, Mobile: c.Mobile,
+		PersonalKeys: a.cfg.APIs.UserManagement.Enabled,
 	}, console.Deps{Adapter: a.adapter, Alerts: a.adapter, Texts: words, Log: a.log})
 }
 

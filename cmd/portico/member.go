@@ -22,6 +22,7 @@ type member struct {
 	client *client.Client
 	mapper *mapping.Mapper
 	feed   feed.Feed
+	writes population.Writer // nil: read-only
 }
 
 // newMember makes the connections and the mapping of a directory; it dials nothing.
@@ -37,7 +38,8 @@ func newMember(d *configs.Directory, log *slog.Logger) (*member, error) {
 	if m.client, err = client.New(clientConfig(d), log); err != nil {
 		return nil, fmt.Errorf("directory %s: %w", d.Name, err)
 	}
-	return m, nil
+	m.writes, err = m.writer(log)
+	return m, err
 }
 
 func clientConfig(d *configs.Directory) client.Config {
@@ -92,6 +94,7 @@ func (m *member) joined() population.Member {
 		Name: m.cfg.Name, NobodyDN: client.DummyDN(m.mapper.UserBaseDN()),
 		StatusRules: m.preset.StatusRules, Policy: m.cfg.PasswordPolicy, Nested: m.cfg.Groups.Nested,
 		LDAP: m.client, Mapper: m.mapper, Feed: live{m.feed}, Passwords: m.client,
+		Suffix: m.cfg.Suffix, Writer: m.writes,
 		Titles: m.client, TitleBase: m.mapper.GroupBaseDN(),
 	}
 }

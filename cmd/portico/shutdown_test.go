@@ -24,7 +24,7 @@ func TestAbuse_J09_DrainsRequestsInFlight(t *testing.T) {
 	c.waitReady()
 	s := c.as(key)
 	s.ok("auth", "username", "jdoe", "password", "jdoe-pw")
-	proxy.Delay(700 * time.Millisecond) // so that sign-ins take a while
+	proxy.Delay(1200 * time.Millisecond) // so that sign-ins take a while
 	var work sync.WaitGroup
 	var good atomic.Int32
 	for range 8 {
@@ -37,7 +37,7 @@ func TestAbuse_J09_DrainsRequestsInFlight(t *testing.T) {
 			good.Add(1)
 		})
 	}
-	time.Sleep(400 * time.Millisecond)
+	time.Sleep(800 * time.Millisecond)
 	c.signal(syscall.SIGTERM)
 	work.Wait()
 	if code := c.wait(30 * time.Second); code != 0 {
@@ -64,7 +64,7 @@ func TestAbuse_J09_SecondSignalEnds(t *testing.T) {
 	// A request that never ends by itself: half a body.
 	_, err = fmt.Fprint(conn, "POST /api.php HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nkey=")
 	must(t, err)
-	time.Sleep(300 * time.Millisecond)
+	time.Sleep(time.Second)
 	c.signal(syscall.SIGTERM)
 	time.Sleep(500 * time.Millisecond)
 	if c.ended() {

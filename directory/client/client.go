@@ -83,6 +83,7 @@ type Client struct {
 	dials, retries, referrals atomic.Int64
 	referralLogged            atomic.Bool
 	complained                atomic.Int64 // Unix seconds of the last warning about refused binds
+	features                  atomic.Pointer[knownFeatures]
 }
 
 const (

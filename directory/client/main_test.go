@@ -16,6 +16,8 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 	"go.uber.org/goleak"
+
+	"portico/testenv"
 )
 
 func TestMain(m *testing.M) {
@@ -63,7 +65,7 @@ func startSlapd(t testing.TB, opts ...slapdOption) *slapd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port, tlsPort := freePort(t), freePort(t)
+	port, tlsPort := testenv.FreePort(t), testenv.FreePort(t)
 	s := &slapd{
 		t: t, dir: dir, certs: newCerts(t, dir),
 		addr: fmt.Sprintf("127.0.0.1:%d", port), url: fmt.Sprintf("ldap://127.0.0.1:%d", port),
@@ -135,7 +137,7 @@ func (s *slapd) start() {
 		s.t.Fatal(err)
 	}
 	go func(cmd *exec.Cmd, exited chan struct{}) { _ = cmd.Wait(); close(exited) }(s.cmd, s.exited)
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(60 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		if l, err := ldap.DialURL(s.url, ldap.DialWithDialer(&net.Dialer{Timeout: time.Second})); err == nil {
 			_, err = l.Search(pingRequest())
 			_ = l.Close()
@@ -163,13 +165,7 @@ func (s *slapd) kill() {
 // freeze stops the process without closing anything and waits until it has stopped.
 func (s *slapd) freeze() {
 	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
-	for {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
-		if err != nil || bytes.Contains(stat, []byte(") T ")) {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
+	testenv.WaitStopped(s.cmd.Process.Pid)
 }
 
 func (s *slapd) thaw() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
@@ -188,13 +184,16 @@ func (s *slapd) admin() *ldap.Conn {
 	return l
 }
 
+// slack is what a busy machine may add to a time that a test wants bounded. Without the bound it would be far longer.
+const slack = 2 * time.Second
+
 // cfg is a plain configuration with short times.
 func (s *slapd) cfg() Config { return shortTimes(s.url) }
 
 func shortTimes(urls ...string) Config {
 	return Config{
 		Name: "corp", URLs: urls, BindDN: serviceDN, BindPassword: secret,
-		Timeout: 2 * time.Second, DialTimeout: 500 * time.Millisecond, Cooldown: 100 * time.Millisecond,
+		Timeout: 4 * time.Second, DialTimeout: time.Second, Cooldown: 100 * time.Millisecond,
 	}
 }
 
@@ -215,15 +214,6 @@ func (l *testLog) Write(p []byte) (int, error) {
 		l.t.Errorf("a secret in the log: %s", p)
 	}
 	return len(p), nil
-}
-
-func freePort(t testing.TB) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func person(name string) string { return "uid=" + name + ",ou=people," + base }

@@ -40,7 +40,7 @@ func TestSearchPagedGivesEverybodyOnce(t *testing.T) {
 	if err := c.SearchPaged(t.Context(), everybody(), 5, func(*ldap.Entry) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("error of the callback: %v", err)
 	}
-	eventually(t, time.Second, func() bool { st := c.Stats(); return st.Open == st.Service.Idle })
+	eventually(t, patience, func() bool { st := c.Stats(); return st.Open == st.Service.Idle })
 }
 
 func TestAbuse_I07_LimitsAreErrors(t *testing.T) {
@@ -217,7 +217,7 @@ func TestDR26_StalledStreamAndCancelledSearch(t *testing.T) {
 	if _, err := c.Search(ctx, byName("alice")); !errors.Is(err, context.Canceled) {
 		t.Errorf("a search with a dead context: %v", err)
 	}
-	eventually(t, time.Second, func() bool { st := c.Stats(); return st.Open == st.Service.Idle+st.Binds.Idle })
+	eventually(t, patience, func() bool { st := c.Stats(); return st.Open == st.Service.Idle+st.Binds.Idle })
 }
 
 func TestRootDSE(t *testing.T) {
@@ -267,5 +267,5 @@ func TestDedicatedHasNoTimeout(t *testing.T) {
 	wg.Wait()
 	cancel()
 	_ = conn.Close()
-	eventually(t, time.Second, func() bool { st := c.Stats(); return st.Open == st.Service.Idle })
+	eventually(t, patience, func() bool { st := c.Stats(); return st.Open == st.Service.Idle })
 }

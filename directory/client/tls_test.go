@@ -90,7 +90,7 @@ func TestTLS_FilesAreReadAgain(t *testing.T) {
 	c := open(t, cfg)
 	mustSay(t, c.Ping(t.Context()), directory.ErrUnavailable, "tls.ca_file")
 	copyFile(t, s.certs.path("ca.crt"), file)
-	eventually(t, time.Second, func() bool { return c.Ping(t.Context()) == nil })
+	eventually(t, patience, func() bool { return c.Ping(t.Context()) == nil })
 	if err := os.WriteFile(file, []byte("half a fi"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +110,9 @@ func copyFile(t *testing.T, from, to string) {
 		t.Fatal(err)
 	}
 }
+
+// patience is how long a test waits for what must happen: on a busy machine all takes long.
+const patience = 20 * time.Second
 
 func eventually(t *testing.T, limit time.Duration, ok func() bool) time.Duration {
 	t.Helper()
@@ -201,8 +204,8 @@ func TestAbuse_H02_StartTLSThatNeverEnds(t *testing.T) {
 			cfg := shortTimes(f.url)
 			cfg.StartTLS = true
 			begin := time.Now()
-			mustSay(t, open(t, cfg).Ping(t.Context()), directory.ErrUnavailable, "no answer within 500ms")
-			if took := time.Since(begin); took > time.Second {
+			mustSay(t, open(t, cfg).Ping(t.Context()), directory.ErrUnavailable, "no answer within 1s")
+			if took := time.Since(begin); took > slack+time.Second {
 				t.Errorf("took %s", took)
 			}
 		})

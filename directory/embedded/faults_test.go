@@ -113,11 +113,11 @@ func TestFaults_Answers(t *testing.T) {
 		defer s.SetFaults(Faults{})
 		return c.Search(all)
 	}
-	if res, err := try(Faults{}, time.Second); err != nil || len(res.Entries) != 30 {
+	if res, err := try(Faults{}, 20*time.Second); err != nil || len(res.Entries) != 30 {
 		t.Fatalf("healthy: %v", err)
 	}
 	start := time.Now()
-	if res, err := try(Faults{Delay: 5 * time.Millisecond}, 5*time.Second); err != nil || len(res.Entries) != 30 || time.Since(start) < 150*time.Millisecond {
+	if res, err := try(Faults{Delay: 5 * time.Millisecond}, 20*time.Second); err != nil || len(res.Entries) != 30 || time.Since(start) < 150*time.Millisecond {
 		t.Errorf("delay: %v after %v", err, time.Since(start))
 	}
 	for name, f := range map[string]Faults{
@@ -132,7 +132,7 @@ func TestFaults_Answers(t *testing.T) {
 		}
 	}
 	for _, limit := range []Faults{{SizeLimit: 10}, {PageLimit: 10}} {
-		if res, err := try(limit, time.Second); code(err) != resultSizeLimit || len(res.Entries) != 10 {
+		if res, err := try(limit, 20*time.Second); code(err) != resultSizeLimit || len(res.Entries) != 10 {
 			t.Errorf("limit: %v", err)
 		}
 	}
@@ -142,7 +142,7 @@ func TestFaults_Answers(t *testing.T) {
 	if res, err := admin.Search(limited); code(err) != resultTimeLimit || len(res.Entries) == 0 {
 		t.Errorf("time limit: %v", err)
 	}
-	if res, err := try(Faults{SearchReferrals: []string{"ldap://other/"}}, time.Second); err != nil || !slices.Equal(res.Referrals, []string{"ldap://other/"}) {
+	if res, err := try(Faults{SearchReferrals: []string{"ldap://other/"}}, 20*time.Second); err != nil || !slices.Equal(res.Referrals, []string{"ldap://other/"}) {
 		t.Errorf("referrals: %v", err)
 	}
 	for op, do := range map[Operation]func(c *ldap.Conn) error{

@@ -136,7 +136,7 @@ func TestProtocol_Limits(t *testing.T) {
 		_ = r.nc.Close()
 	})
 	t.Run("connections", func(t *testing.T) {
-		for range 50 {
+		for range 500 {
 			if s.Stats().Open == 0 {
 				break
 			}

@@ -7,11 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
+
+	"portico/testenv"
 )
 
 const (
@@ -122,24 +125,21 @@ func serveSlapd(t *testing.T, conf, url string) (stop func()) {
 		_ = cmd.Process.Signal(os.Interrupt)
 		_ = cmd.Wait()
 	})
-	for range 400 {
+	for range 3000 {
 		if c, err := ldap.DialURL(url); err == nil {
 			_ = c.Close()
 			return stop
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	stop()
+	stop() // it has written its last word, too
 	t.Fatalf("slapd does not answer:\n%s", log.String())
 	return stop
 }
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(testenv.FreePort(t)))
 }
 
 func must(t testing.TB, err error) {

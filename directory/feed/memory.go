@@ -37,6 +37,15 @@ func (n *names) moved(e *directory.Entry, fresh bool) bool {
 	return before != key
 }
 
+// lost forgets an entry and tells whether it is a container that was known.
+func (n *names) lost(stable string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	_, known := n.key[stable]
+	delete(n.key, stable)
+	return known
+}
+
 func (n *names) forget(stable string) {
 	n.mu.Lock()
 	delete(n.key, stable)

@@ -28,7 +28,7 @@ func (w *world) real(url string) *mirror.Mirror {
 	})
 	w.must(err)
 	c, err := client.New(client.Config{
-		Name: "corp", URLs: []string{url}, BindDN: w.server.ServiceDN, BindPassword: w.server.ServicePassword, Cooldown: 20 * time.Millisecond,
+		Name: "corp", URLs: []string{url}, BindDN: w.dir.dn, BindPassword: w.dir.password, Cooldown: 20 * time.Millisecond,
 	}, log)
 	w.must(err)
 	w.t.Cleanup(func() {

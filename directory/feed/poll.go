@@ -13,33 +13,29 @@ import (
 )
 
 // poll looks again and again: for entries changed since the last look, by time of
-// modification or, on Active Directory, by change number, and at a slower pace for
-// the ids of everything, which is the only way to learn of deletions.
+// modification, and at a slower pace for the ids of everything, which is the only
+// way to learn of deletions.
 type poll struct {
 	*follower
 	server server
+	source Directory // where it is read from
+	mode   Mode
 
-	attribute string            // modifyTimestamp, whenChanged, uSNChanged; "" where nothing tells
+	identity  string            // of the server, where positions are valid on one only
+	attribute string            // modifyTimestamp, whenChanged; "" where nothing tells
 	seen      map[string]string // versions of entries within the margin, which come again
 }
 
-// usnAttribute is Active Directory's change number, valid on one domain controller.
-const usnAttribute = "uSNChanged"
+func newPoll(f *follower, s server) *poll {
+	return &poll{follower: f, server: s, source: f.dir, mode: ModePoll, attribute: f.m.ModifiedAttribute()}
+}
 
-// errOtherController: a change number of one domain controller means nothing to another.
-var errOtherController = &restart{why: "another domain controller answers than the one that gave the change number"}
+// pollInterval is the time between two looks, unless the configuration says otherwise.
+const pollInterval = 30 * time.Second
 
 // run polls from a position until something fails.
 func (p *poll) run(ctx context.Context, at position) error {
-	p.attribute = p.m.ModifiedAttribute()
-	if p.byNumber() {
-		p.attribute = usnAttribute
-	}
 	since := at.Since
-	if at != (position{}) && p.byNumber() && at.Server != p.server.identity {
-		p.log.Info("reading the directory again", "reason", errOtherController.why)
-		since = ""
-	}
 	var swept time.Time
 	for {
 		var err error
@@ -63,89 +59,74 @@ func (p *poll) run(ctx context.Context, at position) error {
 		p.followed = true
 		p.status.contact()
 		p.status.phase(PhaseFollowing, nil)
-		if !sleep(ctx, jitter(p.cfg.Interval)) {
+		if !sleep(ctx, jitter(p.interval(pollInterval))) {
 			return ctx.Err()
 		}
 	}
 }
 
-// byNumber tells whether changes are found by Active Directory's number.
-func (p *poll) byNumber() bool { return p.server.vendor == vendorAD && p.server.highestUSN != "" }
+// interval is the configured time between two looks.
+func (p *poll) interval(otherwise time.Duration) time.Duration {
+	if p.cfg.Interval > 0 {
+		return p.cfg.Interval
+	}
+	return otherwise
+}
 
 // position is what is stored with the content.
 func (p *poll) position(since string) string {
-	at := position{Mode: ModePoll, Fingerprint: p.fingerprint, Vendor: p.server.vendor, Since: since, Checked: p.lastFull.Load()}
-	if p.byNumber() {
-		at.Server = p.server.identity
-	}
-	return at.text()
+	return position{
+		Mode: p.mode, Fingerprint: p.fingerprint, Server: p.identity, Vendor: p.server.vendor, Since: since, Checked: p.lastFull.Load(),
+	}.text()
 }
 
-// mark finds out, before a read, from where the next look must go on.
-func (p *poll) mark(ctx context.Context) (server, error) {
-	if !p.byNumber() {
-		return p.server, nil
-	}
-	s, err := p.askServer(ctx)
-	if err != nil {
-		return server{}, err
-	}
-	if s.identity != p.server.identity {
-		p.full.Store(true)
-		return server{}, errOtherController
-	}
-	return s, nil
-}
-
-// readEverything is the full read: written beside what is there, swept at its end.
+// readEverything is the full read; the looks go on from the newest time in it.
 func (p *poll) readEverything(ctx context.Context) (since string, _ error) {
+	window := p.newWindow()
+	err := p.fullRead(ctx, window.see, func() string {
+		since = window.next("")
+		return since
+	})
+	return since, err
+}
+
+// fullRead reads everything: written beside what is there, swept at its end. see
+// is told of each entry, and since says at the end from where looks go on.
+func (p *poll) fullRead(ctx context.Context, see func(*directory.Entry), since func() string) error {
 	p.status.phase(PhaseRefreshing, nil)
 	p.status.set(func(st *Status) { st.Entries = 0 })
-	before, err := p.mark(ctx)
-	if err != nil {
-		return "", err
-	}
 	r, err := p.store.BeginRefresh(ctx, p.cfg.Directory)
 	if err != nil {
-		return "", fmt.Errorf("begin a full read: %w", err)
+		return fmt.Errorf("begin a full read: %w", err)
 	}
 	defer r.Abort()
-	window := p.newWindow()
-	err = p.read(ctx, p.m.All(0), func(list []*directory.Entry, _ []string) error {
+	err = p.read(ctx, p.m.All(0), p.mapped, func(list []*directory.Entry, _ []string) error {
 		for _, e := range list {
-			window.see(e)
+			see(e)
 			p.names.moved(e, true)
 		}
 		p.status.set(func(st *Status) { st.Entries += int64(len(list)) })
 		return r.Upsert(ctx, list)
 	})
 	if err != nil {
-		return "", err
+		return err
 	}
-	if _, err := p.mark(ctx); err != nil {
-		return "", err
-	}
-	since = window.next("", before)
 	p.lastFull.Store(p.now().Unix())
-	if err := p.complete(ctx, r, p.position(since)); err != nil {
-		return "", err
+	if err := p.complete(ctx, r, p.position(since())); err != nil {
+		return err
 	}
 	p.seen = nil
 	p.full.Store(false)
 	p.nextFull = p.now().Add(jitter(max(p.cfg.Reconcile, time.Second)))
 	p.status.set(func(st *Status) { st.Complete = true })
-	return since, nil
+	return nil
 }
 
 // look reads what changed since the last look and writes what is new of it.
 func (p *poll) look(ctx context.Context, since string) (string, error) {
-	before, err := p.mark(ctx)
-	if err != nil {
-		return "", err
-	}
 	window := p.newWindow()
 	seen, moved := map[string]string{}, false
-	err = p.read(ctx, p.m.ChangedSince(p.attribute, since), func(list []*directory.Entry, gone []string) error {
+	err := p.read(ctx, p.m.ChangedSince(p.attribute, since), p.mapped, func(list []*directory.Entry, gone []string) error {
 		fresh := list[:0]
 		for _, e := range list {
 			window.see(e)
@@ -157,6 +138,9 @@ func (p *poll) look(ctx context.Context, since string) (string, error) {
 		}
 		return p.apply(ctx, Batch{Upserts: fresh, Deletes: gone})
 	})
+	if moved {
+		p.full.Store(true) // also if this look fails
+	}
 	if err != nil {
 		return "", err
 	}
@@ -164,7 +148,7 @@ func (p *poll) look(ctx context.Context, since string) (string, error) {
 		p.log.Info("a container was renamed: reading everything again")
 		return p.readEverything(ctx)
 	}
-	next := window.next(since, before)
+	next := window.next(since)
 	p.seen = seen
 	if next == since {
 		return since, nil
@@ -207,7 +191,7 @@ func (p *poll) sweepIDs(ctx context.Context, since string) error {
 		ids = nil
 		return r.Present(ctx, batch)
 	}
-	err = p.dir.SearchPaged(ctx, p.m.IDs(), p.cfg.PageSize, func(e *ldap.Entry) error {
+	err = p.source.SearchPaged(ctx, p.m.IDs(), p.cfg.PageSize, func(e *ldap.Entry) error {
 		id, kind, err := p.m.Identify(e)
 		if err = p.unusable(err); err != nil || kind == 0 {
 			return err
@@ -229,10 +213,18 @@ func (p *poll) sweepIDs(ctx context.Context, since string) error {
 	return p.complete(ctx, r, p.position(since))
 }
 
-// read reads a search in pages and hands it over in batches, mapped, while the
-// next entries are already being read; gone are the ids of entries that are found
-// and cannot be used any more.
-func (p *poll) read(ctx context.Context, req *ldap.SearchRequest, write func(list []*directory.Entry, gone []string) error) error {
+// mapped maps an entry; nil is one that is not ours.
+func (p *poll) mapped(ctx context.Context, e *ldap.Entry) (*directory.Entry, error) {
+	return p.whole(ctx, p.source, e)
+}
+
+// read reads a search in pages and hands it over in batches, mapped by take, while
+// the next entries are already being read; gone are the ids of entries that are
+// found and cannot be used any more.
+func (p *poll) read(
+	ctx context.Context, req *ldap.SearchRequest, take func(context.Context, *ldap.Entry) (*directory.Entry, error),
+	write func(list []*directory.Entry, gone []string) error,
+) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	w := startWriter(ctx, cancel, writeQueue)
@@ -244,8 +236,8 @@ func (p *poll) read(ctx context.Context, req *ldap.SearchRequest, write func(lis
 		list, gone, values = nil, nil, 0
 		return w.do(func(context.Context) error { return write(batch, left) })
 	}
-	err := p.dir.SearchPaged(ctx, req, p.cfg.PageSize, func(e *ldap.Entry) error {
-		entry, err := p.whole(ctx, e)
+	err := p.source.SearchPaged(ctx, req, p.cfg.PageSize, func(e *ldap.Entry) error {
+		entry, err := take(ctx, e)
 		if err != nil {
 			return err
 		}
@@ -294,10 +286,7 @@ func (w *window) see(e *directory.Entry) {
 // point that the read had reached: so it goes back by the duration of the read,
 // counted from the newest time that the server gave, and by the margin. It never
 // goes back behind the last value.
-func (w *window) next(since string, before server) string {
-	if w.p.byNumber() {
-		return nextUSN(before.highestUSN)
-	}
+func (w *window) next(since string) string {
 	if w.p.attribute == "" || w.newest.IsZero() {
 		return since
 	}

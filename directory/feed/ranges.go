@@ -19,10 +19,10 @@ const maxRanges = 10_000
 // whole maps an entry, after asking for the values that Active Directory holds
 // back: it answers a long attribute in parts ("member;range=0-1499"). It gives nil
 // for entries that are not ours or cannot be used.
-func (f *follower) whole(ctx context.Context, e *ldap.Entry) (*directory.Entry, error) {
+func (f *follower) whole(ctx context.Context, from Directory, e *ldap.Entry) (*directory.Entry, error) {
 	entry, err := f.m.Entry(e)
 	if errors.Is(err, mapping.ErrRanged) {
-		if err := f.fetchRanges(ctx, e); err != nil {
+		if err := fetchRanges(ctx, from, e); err != nil {
 			return nil, err
 		}
 		entry, err = f.m.Entry(e)
@@ -31,14 +31,14 @@ func (f *follower) whole(ctx context.Context, e *ldap.Entry) (*directory.Entry, 
 }
 
 // fetchRanges completes all attributes of an entry that came in part.
-func (f *follower) fetchRanges(ctx context.Context, e *ldap.Entry) error {
+func fetchRanges(ctx context.Context, from Directory, e *ldap.Entry) error {
 	for _, a := range e.Attributes {
 		name, last, part := splitRange(a.Name)
 		for n := 0; part && last >= 0; n++ {
 			if n == maxRanges {
 				return fmt.Errorf("%s of %q does not end: %w", name, e.DN, directory.ErrIncomplete)
 			}
-			res, err := f.dir.Search(ctx, ldap.NewSearchRequest(e.DN, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false,
+			res, err := from.Search(ctx, ldap.NewSearchRequest(e.DN, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false,
 				"(objectClass=*)", []string{fmt.Sprintf("%s;range=%d-*", name, last+1)}, nil))
 			if err != nil {
 				return fmt.Errorf("read the rest of %s of %q: %w", name, e.DN, err)

@@ -174,7 +174,7 @@ func (s *syncrepl) readAll(
 		return s.writer.run(func(ctx context.Context) error { return write(ctx, batch) })
 	}
 	err := s.dir.SearchPaged(ctx, req, s.cfg.PageSize, func(e *ldap.Entry) error {
-		entry, err := s.whole(ctx, e)
+		entry, err := s.whole(ctx, s.dir, e)
 		if err != nil || entry == nil {
 			return err
 		}

@@ -19,6 +19,8 @@ type server struct {
 	syncrepl    bool
 	identity    string // AD: dsServiceName
 	highestUSN  string // AD
+	context     string // AD: DN of the domain
+	domainScope bool   // AD: it offers searches without references
 	first, last int64  // 389: the changes that the change log still holds; -1 unknown
 }
 
@@ -28,11 +30,11 @@ const (
 )
 
 // askServer reads the root DSE.
-func (f *follower) askServer(ctx context.Context) (server, error) {
-	res, err := f.dir.Search(ctx, ldap.NewSearchRequest("", ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false,
+func askServer(ctx context.Context, dir Directory) (server, error) {
+	res, err := dir.Search(ctx, ldap.NewSearchRequest("", ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false,
 		"(objectClass=*)", []string{
 			"objectClass", "vendorName", "supportedControl", "supportedCapabilities",
-			"dsServiceName", "highestCommittedUSN", "firstChangeNumber", "lastChangeNumber",
+			"dsServiceName", "highestCommittedUSN", "defaultNamingContext", "firstChangeNumber", "lastChangeNumber",
 		}, nil))
 	if err != nil {
 		return server{}, fmt.Errorf("ask the server what it is: %w", err)
@@ -49,10 +51,12 @@ func (f *follower) askServer(ctx context.Context) (server, error) {
 		return n
 	}
 	s := server{
-		syncrepl:   slices.Contains(e.GetEqualFoldAttributeValues("supportedControl"), oidSyncRequest),
-		identity:   e.GetEqualFoldAttributeValue("dsServiceName"),
-		highestUSN: e.GetEqualFoldAttributeValue("highestCommittedUSN"),
-		first:      number("firstChangeNumber"), last: number("lastChangeNumber"),
+		syncrepl:    slices.Contains(e.GetEqualFoldAttributeValues("supportedControl"), oidSyncRequest),
+		identity:    e.GetEqualFoldAttributeValue("dsServiceName"),
+		highestUSN:  e.GetEqualFoldAttributeValue("highestCommittedUSN"),
+		context:     e.GetEqualFoldAttributeValue("defaultNamingContext"),
+		domainScope: slices.Contains(e.GetEqualFoldAttributeValues("supportedControl"), oidDomainScope),
+		first:       number("firstChangeNumber"), last: number("lastChangeNumber"),
 	}
 	name := e.GetEqualFoldAttributeValue("vendorName")
 	openLDAP := func(class string) bool { return strings.EqualFold(class, "OpenLDAProotDSE") }
@@ -98,13 +102,4 @@ func code(err error) int {
 		return int(e.ResultCode)
 	}
 	return -1
-}
-
-// nextUSN is the first change number after one.
-func nextUSN(highest string) string {
-	n, err := strconv.ParseInt(highest, 10, 64)
-	if err != nil {
-		return ""
-	}
-	return strconv.FormatInt(n+1, 10)
 }

@@ -83,8 +83,9 @@ func (d *direct) SearchPaged(ctx context.Context, req *ldap.SearchRequest, page 
 // world is a real server, a feed, and the store it writes to.
 type world struct {
 	t      testing.TB
-	server *testenv.LDAPServer
+	server *testenv.LDAPServer // nil in an adWorld
 	admin  *ldap.Conn
+	look   func() (*ldap.Conn, error) // sees everything
 	dir    *direct
 	m      *mapping.Mapper
 	store  *memStore
@@ -117,10 +118,17 @@ func newWorld(t testing.TB, cfg Config, options ...testenv.LDAPOption) *world {
 	t.Helper()
 	w := &world{t: t, server: testenv.OpenLDAP(t, options...), store: newMemStore()}
 	w.dump = w.store.dump
-	w.admin = w.server.Admin(t)
+	w.admin, w.look = w.server.Admin(t), w.server.DialAdmin
 	w.dir = &direct{url: w.server.URL(), dn: w.server.ServiceDN, password: w.server.ServicePassword}
+	w.configure(cfg, testMapping(w.server.BaseDN))
+	return w
+}
+
+// configure sets what most cases leave open.
+func (w *world) configure(cfg Config, mapped mapping.Config) {
+	w.t.Helper()
 	w.cfg = cfg
-	w.cfg.Directory, w.cfg.BindDN = "corp", w.server.ServiceDN
+	w.cfg.Directory, w.cfg.BindDN = "corp", w.dir.dn
 	if w.cfg.MinWait == 0 {
 		w.cfg.MinWait, w.cfg.MaxWait = 20*time.Millisecond, 200*time.Millisecond
 	}
@@ -130,12 +138,9 @@ func newWorld(t testing.TB, cfg Config, options ...testenv.LDAPOption) *world {
 	if w.cfg.Mode == ModePoll && w.cfg.Interval == 0 {
 		w.cfg.Interval, w.cfg.Sweep, w.cfg.Margin = 50*time.Millisecond, 100*time.Millisecond, 2*time.Second
 	}
-	m, err := mapping.New(testMapping(w.server.BaseDN))
-	if err != nil {
-		t.Fatal(err)
-	}
+	m, err := mapping.New(mapped)
+	w.must(err)
 	w.m = m
-	return w
 }
 
 // start begins to follow, as a new process would.
@@ -195,7 +200,7 @@ func (w *world) eventually(what string, ok func() bool) {
 // truth is what the directory itself says now, in the store's terms.
 func (w *world) truth() map[string]flat {
 	w.t.Helper()
-	conn, err := w.server.DialAdmin()
+	conn, err := w.look()
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -202,8 +202,9 @@ func (t *tx) touch(dir int, stable string) {
 // upserts in their order.
 type Batch struct {
 	Upserts []*directory.Entry
-	Deletes []string // stable ids; unknown ones are ignored
-	Cookie  *string  // the feed's new position; nil leaves the old one
+	Deletes []string       // stable ids; unknown ones are ignored
+	Members []MemberChange // come last
+	Cookie  *string        // the feed's new position; nil leaves the old one
 }
 
 // Apply puts a batch into the mirror, with its cookie, in one transaction. What
@@ -251,6 +252,15 @@ func (t *tx) apply(rank int, b Batch) error {
 		}
 		if r != nil {
 			r.note(id, e)
+		}
+	}
+	for _, c := range b.Members {
+		id, found, err := t.changeMembers(rank, c)
+		if err != nil {
+			return err
+		}
+		if found && r != nil {
+			r.note(id, c.Group)
 		}
 	}
 	return nil

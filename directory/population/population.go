@@ -24,6 +24,7 @@ import (
 	"portico/directory"
 	"portico/directory/mirror"
 	"portico/internal/cache"
+	"portico/internal/keylock"
 )
 
 // LDAP is the connection to one directory (package client).
@@ -37,6 +38,7 @@ type LDAP interface {
 type Mapper interface {
 	Entry(e *ldap.Entry) (*directory.Entry, error)
 	PersonByUsername(name string) (*ldap.SearchRequest, error)
+	GroupByName(name string) (*ldap.SearchRequest, error)
 	ByStableID(stable string) (*ldap.SearchRequest, error)
 }
 
@@ -59,6 +61,10 @@ type Member struct {
 	Passwords   PasswordWriter // nil: passwords cannot be changed
 	Titles      PagedReader    // reads role titles; nil: there are none
 	TitleBase   string         // DN below which the entries of roles lie
+
+	Suffix    string   // of login names, without "@"; "" for none
+	Writer    Writer   // nil: the directory is read-only
+	Protected []string // groups that are never changed: names, DNs, or permanent ids
 }
 
 // PagedReader reads any number of entries (package client).
@@ -89,6 +95,7 @@ type Population struct {
 	policies *lru.Cache[string, policyRead]
 	titles   titleTables
 	flight   singleflight.Group
+	claims   keylock.Locks // names that are being given out
 
 	completed sync.Map // names of directories of which the mirror held everything
 }

@@ -81,6 +81,10 @@ func (f *fakeLDAP) PersonByUsername(name string) (*ldap.SearchRequest, error) {
 	return &ldap.SearchRequest{Filter: "login=" + name}, nil
 }
 
+func (f *fakeLDAP) GroupByName(name string) (*ldap.SearchRequest, error) {
+	return &ldap.SearchRequest{Filter: "group=" + name}, nil
+}
+
 func (f *fakeLDAP) ByStableID(stable string) (*ldap.SearchRequest, error) {
 	return &ldap.SearchRequest{Filter: "id=" + stable}, nil
 }

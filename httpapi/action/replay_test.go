@@ -1,7 +1,6 @@
 package action
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -26,7 +25,7 @@ type service struct {
 	fake *fake
 	api  *API
 	addr string
-	log  *bytes.Buffer // read it after the test's requests only
+	log  *logBuffer
 }
 
 // startService serves the API below a prefix. Every text is its own id.
@@ -38,8 +37,8 @@ func startService(t testing.TB, prefix string) *service {
 // startWith serves the API as configured, with the texts, apps and parts of the tests.
 func startWith(t testing.TB, cfg Config) *service {
 	t.Helper()
-	s := &service{fake: newFake(), log: &bytes.Buffer{}}
-	log := slog.New(httpapi.LogHandler(slog.NewTextHandler(&lockedWriter{w: s.log}, nil)))
+	s := &service{fake: newFake(), log: &logBuffer{}}
+	log := slog.New(httpapi.LogHandler(slog.NewTextHandler(s.log, nil)))
 	cfg.TextsFile, cfg.Apps, cfg.ExemptKeys = plainTexts(t), testApps(), []string{"portal"}
 	cfg.Alerts, cfg.Sessions = s.fake, s.fake
 	var err error

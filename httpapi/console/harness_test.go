@@ -117,7 +117,7 @@ type house struct {
 	console *Console
 	server  *httptest.Server
 	clock   *clock
-	log     *bytes.Buffer
+	log     *logBuffer
 	mails   []string
 }
 
@@ -147,12 +147,12 @@ const prefix = "/accounthub"
 
 func newHouse(t testing.TB, change ...func(*Config)) *house {
 	t.Helper()
-	h := &house{t: t, clock: &clock{now: time.Now()}, log: &bytes.Buffer{}, people: &people{
+	h := &house{t: t, clock: &clock{now: time.Now()}, log: &logBuffer{}, people: &people{
 		passwords: map[string]string{"jdoe": "jdoe secret words", "ada": "ada secret words"},
 		names:     map[string]string{"jdoe": "John Doe", "ada": "Ada <script>alert(1)</script>"},
 		states:    map[string]directory.AccountState{},
 	}}
-	log := slog.New(slog.NewTextHandler(&lockedWriter{w: h.log}, nil))
+	log := slog.New(slog.NewTextHandler(h.log, nil))
 	var err error
 	h.store, err = store.Open(t.Context(), "", store.Options{
 		DataDir: t.TempDir(), Key: bytes.Repeat([]byte{7}, store.KeySize), Log: log, Clock: h.clock.Now,
@@ -183,15 +183,22 @@ func newHouse(t testing.TB, change ...func(*Config)) *house {
 	return h
 }
 
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
+// logBuffer keeps what was logged, for any number of writers and readers.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
 }
 
-func (l *lockedWriter) Write(p []byte) (int, error) {
+func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.w.Write(p)
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }
 
 func must(t testing.TB, err error) {

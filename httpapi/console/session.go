@@ -30,6 +30,8 @@ const (
 	keyMobile = "mobile" // made by the mobile API, without a second factor
 	keyNotice = "notice" // text to show once
 
+	keyInvitation = "invitation" // token of one that waits for its owner to sign in
+
 	keyFlowKind     = "flow.kind" // a sign-in under way: flowApp or flowAccount
 	keyFlowStep     = "flow.step"
 	keyFlowName     = "flow.name"
