@@ -55,3 +55,12 @@ func (a *Adapter) WakeMail() {
 // FromStore turns an error of the store into one of the kinds; what names the
 // thing that was asked for.
 func FromStore(err error, what string) error { return fromStore(err, what) }
+
+// ComposeLetter makes the message of a letter, for those who store it together
+// with what it tells of. Errors: as QueueLetter.
+func (a *Adapter) ComposeLetter(l Letter) (store.Message, error) { return a.compose(l) }
+
+// ByIdentity asks for the person with that permanent id in that directory.
+func ByIdentity(dir, stable string) PersonKey {
+	return ByID(directory.ID{Directory: dir, Stable: stable})
+}

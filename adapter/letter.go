@@ -25,6 +25,9 @@ type Letter struct {
 	// is made by PublicPath. "" for a letter without a link.
 	Button texts.ID
 	Path   string
+	// Other is the text of a second, smaller link to OtherPath; "" for none.
+	Other     texts.ID
+	OtherPath string
 	Footer texts.ID // small print below the link; "" for none
 }
 
@@ -69,6 +72,9 @@ func (a *Adapter) compose(l Letter) (store.Message, error) {
 	if l.Path != "" {
 		page.Link, page.Button = PublicLink(c.BaseURL, l.Path), c.Texts.Format(l.Button, values...)
 		page.Hint = c.Texts.Format(texts.LetterLinkHint, values...)
+	}
+	if l.OtherPath != "" {
+		page.OtherLink, page.Other = PublicLink(c.BaseURL, l.OtherPath), c.Texts.Format(l.Other, values...)
 	}
 	if l.Footer != "" {
 		page.Footer = c.Texts.Format(l.Footer, values...)
@@ -117,12 +123,17 @@ type letterPage struct {
 	Button  string
 	Hint    string
 	Footer  string
+
+	Other, OtherLink string
 }
 
 func (p letterPage) text() string {
 	parts := append([]string{}, p.Body...)
 	if p.Link != "" {
 		parts = append(parts, p.Button+":\n"+p.Link)
+	}
+	if p.OtherLink != "" {
+		parts = append(parts, p.Other+":\n"+p.OtherLink)
 	}
 	if p.Footer != "" {
 		parts = append(parts, "-- \n"+p.Footer)
@@ -138,6 +149,7 @@ const letterHTML = `<!doctype html>
 {{range .Body}}<p style="white-space:pre-line">{{.}}</p>
 {{end}}{{if .Link}}<p style="margin:2em 0"><a href="{{.Link}}" style="background:#1a4f8b;color:#ffffff;padding:12px 20px;border-radius:6px;text-decoration:none">{{.Button}}</a></p>
 <p style="font-size:small;color:#555555">{{.Hint}}<br><a href="{{.Link}}" style="word-break:break-all">{{.Link}}</a></p>
+{{end}}{{if .OtherLink}}<p><a href="{{.OtherLink}}">{{.Other}}</a></p>
 {{end}}{{with .Footer}}<p style="font-size:small;color:#555555;border-top:1px solid #cccccc;padding-top:1em">{{.}}</p>
 {{end}}</div></body></html>
 `

@@ -204,7 +204,7 @@ func (a *Adapter) statusAfter(ctx context.Context, uid int64, entry *directory.E
 	case directory.VerdictMustChange:
 		state.MustChange = true
 	}
-	return Precedence(local.Status, state), nil
+	return Precedence(local.Overlay(), state), nil
 }
 
 // admits tells whether somebody with a right directory password may come in.

@@ -34,7 +34,7 @@ func (a *Adapter) statusOf(ctx context.Context, entry *directory.Entry) (Status,
 	if err != nil {
 		return StatusUnknown, err
 	}
-	return Precedence(local.Status, a.dir.State(ctx, entry, a.now())), nil
+	return Precedence(local.Overlay(), a.dir.State(ctx, entry, a.now())), nil
 }
 
 // Precedence joins the local overlay with the directory's account state; the
@@ -77,7 +77,7 @@ func (a *Adapter) ExplainStatus(ctx context.Context, key PersonKey) (StatusRepor
 		return StatusReport{}, err
 	}
 	state := a.dir.State(ctx, entry, a.now())
-	report := StatusReport{Status: Precedence(local.Status, state), Reasons: state.Reasons}
+	report := StatusReport{Status: Precedence(local.Overlay(), state), Reasons: state.Reasons}
 	for _, flag := range []struct {
 		set  bool
 		name string

@@ -58,6 +58,9 @@ type GroupsPreset struct {
 	Attributes           map[string]Names `yaml:"attributes"`
 	MemberAttributes     []string         `yaml:"members"`      // hold DNs
 	MemberNameAttributes []string         `yaml:"member_names"` // hold login names
+	// Primary is "sid" where each person is in one more group that does not list
+	// him, found by objectSid and primaryGroupID.
+	Primary string `yaml:"primary"`
 }
 
 // WritePreset says how new entries are made.

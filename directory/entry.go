@@ -112,6 +112,11 @@ type Entry struct {
 	Members       []string
 	MembersByName bool // Members are login names (memberUid), not DNs
 
+	// PrimaryGroup joins people with the one group that has them as members without
+	// listing them (Active Directory's primaryGroupID): both carry the same text,
+	// the group's security identifier. Like Members it is not loaded by look-ups.
+	PrimaryGroup string
+
 	Created  time.Time // zero where the server does not tell
 	Modified time.Time
 	Version  string // entryCSN, uSNChanged, ...: changes with every write; may be ""

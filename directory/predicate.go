@@ -241,3 +241,23 @@ func (p *Predicate) checkLeaf(inside bool) error {
 	}
 	return nil
 }
+
+// Key is text that equal predicates share and different ones do not.
+func (p *Predicate) Key() string { return string(p.appendKey(nil)) }
+
+func (p *Predicate) appendKey(b []byte) []byte {
+	if p == nil {
+		return append(b, '-')
+	}
+	b = fmt.Appendf(b, "(%d", p.Node)
+	if p.Node == NodeCompare {
+		b = fmt.Appendf(b, " %d %q %q %t %d.%d %q %q %t", p.Op, p.Attribute, p.Value, p.Exact,
+			p.Time.Unix(), p.Time.Nanosecond(), p.Ref.Directory, p.Ref.Stable, p.Nested)
+	} else if p.Node == NodeOneValue {
+		b = fmt.Appendf(b, " %q", p.Attribute)
+	}
+	for _, of := range p.Of {
+		b = of.appendKey(b)
+	}
+	return append(b, ')')
+}

@@ -214,13 +214,14 @@ func (s *Server) limit(next http.Handler) http.Handler {
 				return
 			}
 		}
-		if r.ContentLength > s.cfg.MaxBody {
+		most := max(s.cfg.MaxBody, s.cfg.LargerBodies[r.URL.Path])
+		if r.ContentLength > most {
 			w.Header().Set("Connection", "close")
 			WritePlain(w, http.StatusRequestEntityTooLarge, "")
 			return
 		}
 		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = http.MaxBytesReader(stateOf(r).recorder.ResponseWriter, r.Body, s.cfg.MaxBody)
+			r.Body = http.MaxBytesReader(stateOf(r).recorder.ResponseWriter, r.Body, most)
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -24,9 +24,11 @@ type Config struct {
 	TrustedProxies  []string // addresses and networks that may name the client
 	ForwardedHeader string   // the one that they set: "x-forwarded-for" or "forwarded"; "": whichever is there
 
-	MaxHeader      int   // bytes of request line and headers, give or take 4 KiB; 32 KiB
-	MaxBody        int64 // bytes of a request body; 1 MiB
-	MaxConnections int   // open at one time; 4096
+	MaxHeader int   // bytes of request line and headers, give or take 4 KiB; 32 KiB
+	MaxBody   int64 // bytes of a request body; 1 MiB
+	// LargerBodies holds paths whose bodies may be larger than MaxBody, with their limits.
+	LargerBodies   map[string]int64
+	MaxConnections int // open at one time; 4096
 
 	ReadHeaderTimeout time.Duration // 10 s
 	ReadTimeout       time.Duration // header and body; 30 s

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -100,7 +101,7 @@ func (s *LDAPServer) prepare(ctx context.Context) error {
 		return err
 	}
 	s.Socket = s.folder.file("ldapi")
-	if err = os.Mkdir(s.folder.file("db"), 0o700); err != nil {
+	if err = os.MkdirAll(s.database(), 0o700); err != nil {
 		return fmt.Errorf("folder of the database: %w", err)
 	}
 	for i := range s.ports {
@@ -116,11 +117,26 @@ func (s *LDAPServer) prepare(ctx context.Context) error {
 	if err = s.folder.write("slapd.conf", s.slapdConfig()); err != nil {
 		return err
 	}
+	loaded := filepath.Join(s.database(), "loaded")
+	if _, err := os.Stat(loaded); err == nil {
+		return nil
+	}
 	ldif := io.Reader(strings.NewReader(s.baseLDIF()))
 	if s.options.LDIF != nil {
 		ldif = io.MultiReader(ldif, s.options.LDIF)
 	}
-	return s.slapadd(ctx, ldif)
+	if err := s.slapadd(ctx, ldif); err != nil || s.options.DataFolder == "" {
+		return err
+	}
+	return os.WriteFile(loaded, nil, 0o600)
+}
+
+// database is the folder of the database.
+func (s *LDAPServer) database() string {
+	if s.options.DataFolder != "" {
+		return s.options.DataFolder
+	}
+	return s.folder.file("db")
 }
 
 // makeCertificates makes the server's authority and, unless one was given, its certificate.

@@ -99,7 +99,7 @@ func (s *LDAPServer) databaseConfig(line func(string, ...any)) {
 	line("suffix %q", s.BaseDN)
 	line("rootdn %q", s.AdminDN)
 	line("rootpw %s", s.AdminPassword)
-	line("directory %s", s.folder.file("db"))
+	line("directory %s", s.database())
 	line("maxsize %d", o.MaxSize)
 	line("dbnosync")
 	line("index objectClass,entryUUID,entryCSN,member,uniqueMember,memberUid,manager,modifyTimestamp eq")

@@ -22,6 +22,7 @@ type LDAPOptions struct {
 	VerifyClient      string       // TLSVerifyClient: never (default), allow, try, demand
 	ServerID          int          // 1 to 4095; default 1
 	MaxSize           int64        // bytes of the database at most; default 4 GiB
+	DataFolder        string       // a database that outlives the server and is filled only once; default: the server's own folder
 	LogLevel          string       // slapd's log level; default none, which is errors only; stats shows every operation
 	GlobalConfig      []string     // lines of slapd.conf before the database
 	DatabaseConfig    []string     // lines of slapd.conf in the database section, before the overlays
@@ -75,6 +76,10 @@ func WithDatabaseConfig(lines ...string) LDAPOption {
 func WithOverlayConfig(lines ...string) LDAPOption {
 	return func(o *LDAPOptions) { o.OverlayConfig = append(o.OverlayConfig, lines...) }
 }
+
+// WithDataFolder keeps the database in a folder of the caller's, which is filled by LDIF only once: for directories that
+// take long to load. One server at a time.
+func WithDataFolder(path string) LDAPOption { return func(o *LDAPOptions) { o.DataFolder = path } }
 
 // WithOptions changes the options freely.
 func WithOptions(change func(*LDAPOptions)) LDAPOption { return change }

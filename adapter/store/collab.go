@@ -171,3 +171,12 @@ func (c *CollabTx) Lock(ctx context.Context, collab int64) error {
 	var id int64
 	return c.t.row(ctx, "SELECT id FROM collaborations WHERE id = ?"+c.t.store.dialect.forUpdate, collab).Scan(&id)
 }
+
+// KeyGood tells whether an API key is still neither revoked nor expired: the
+// last look before something changes.
+func (c *CollabTx) KeyGood(ctx context.Context, id int64) (bool, error) {
+	var n int
+	err := c.t.row(ctx, "SELECT count(*) FROM api_keys WHERE id = ? AND revoked_at = 0 AND (expires_at = 0 OR expires_at > ?)",
+		id, micros(c.t.store.clock())).Scan(&n)
+	return n > 0, err
+}

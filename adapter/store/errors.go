@@ -78,3 +78,12 @@ func (s *Store) fail(ctx context.Context, what string, err error) error {
 func invalidf(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrInvalid}, args...)...)
 }
+
+// RowError turns what a query of a CollabTx said, while its transaction runs,
+// into ErrNotFound where it means that; other errors stay as they are.
+func RowError(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	return err
+}

@@ -15,10 +15,10 @@ func personTables() []struct{ table, column string } {
 		{"login_keys", "uid"},
 		{"user_permissions", "uid"},
 		{"notifications", "uid"},
+		{"collab_members", "uid"},
 		{"team_titles", "uid"},
 		{"user_extras", "uid"},
 		{"public_keys", "uid"},
-		{"collab_members", "uid"},
 	}
 }
 
@@ -28,30 +28,32 @@ func personTables() []struct{ table, column string } {
 // id and the status overlay stay: somebody terminated who comes back is still
 // terminated. Twice is no error. ErrNotFound when no person has that id.
 func (s *Store) ForgetPerson(ctx context.Context, uid int64, note ...Record) error {
-	return s.changeLocal(ctx, "forget person", uid, note, func(ctx context.Context, t *tx) error {
-		for _, p := range personTables() {
-			if _, err := t.exec(ctx, "DELETE FROM "+p.table+" WHERE "+p.column+" = ?", uid); err != nil {
-				return err
-			}
-		}
-		_, err := t.exec(ctx, `UPDATE locals SET pin_hash = NULL, totp_secret = NULL, totp_step = 0,
-			totp_pending = NULL, totp_pending_until = 0 WHERE uid = ?`, uid)
-		if err != nil {
+	return s.changeLocal(ctx, "forget person", uid, note, func(ctx context.Context, t *tx) error { return t.forgetPerson(ctx, uid) })
+}
+
+func (t *tx) forgetPerson(ctx context.Context, uid int64) error {
+	for _, p := range personTables() {
+		if _, err := t.exec(ctx, "DELETE FROM "+p.table+" WHERE "+p.column+" = ?", uid); err != nil {
 			return err
 		}
-		if _, err := t.exec(ctx, endSessions+"uid = ?", true, []byte{}, false, uid); err != nil {
+	}
+	_, err := t.exec(ctx, `UPDATE locals SET pin_hash = NULL, totp_secret = NULL, totp_step = 0,
+		totp_pending = NULL, totp_pending_until = 0 WHERE uid = ?`, uid)
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec(ctx, endSessions+"uid = ?", true, []byte{}, false, uid); err != nil {
+		return err
+	}
+	for _, table := range []string{TablePermissions, TableNotifications} {
+		if err := t.changed(ctx, table, uid); err != nil {
 			return err
 		}
-		for _, table := range []string{TablePermissions, TableNotifications} {
-			if err := t.changed(ctx, table, uid); err != nil {
-				return err
-			}
-		}
-		if err := t.forgetRelations(ctx, uid); err != nil {
-			return err
-		}
-		return t.revokeKeysOf(ctx, uid)
-	})
+	}
+	if err := t.forgetRelations(ctx, uid); err != nil {
+		return err
+	}
+	return t.revokeKeysOf(ctx, uid)
 }
 
 func (t *tx) forgetRelations(ctx context.Context, uid int64) error {

@@ -28,16 +28,25 @@ type Local struct {
 	StatusAt time.Time // when; zero when nobody did
 	HasPIN   bool
 	HasTOTP  bool
+	Closing  bool  // the account is being disabled or deleted at this moment
 	Revision int64 // grows with every change
 }
 
+// Overlay is the overlay as it holds at this moment: an account that is being
+// closed is locked.
+func (l Local) Overlay() Status {
+	s := l.Status
+	s.Locked = s.Locked || l.Closing
+	return s
+}
+
 const localColumns = `terminated, locked, must_change, alert, status_by, status_at,
-	pin_hash IS NOT NULL, totp_secret IS NOT NULL, revision`
+	pin_hash IS NOT NULL, totp_secret IS NOT NULL, closing <> 0, revision`
 
 func (l *Local) fields(at *int64) []any {
 	return []any{
 		&l.Terminated, &l.Locked, &l.MustChange, &l.Alert, &l.StatusBy, at,
-		&l.HasPIN, &l.HasTOTP, &l.Revision,
+		&l.HasPIN, &l.HasTOTP, &l.Closing, &l.Revision,
 	}
 }
 

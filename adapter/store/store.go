@@ -312,6 +312,9 @@ func (s *Store) Maintain(ctx context.Context) error {
 	if err := s.purgeSessions(ctx); err != nil {
 		return err
 	}
+	if err := s.purgeIntents(ctx); err != nil {
+		return err
+	}
 	if err := s.purgeAnswers(ctx); err != nil {
 		return err
 	}

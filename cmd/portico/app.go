@@ -89,11 +89,11 @@ func (a *app) openDirectories(ctx context.Context) error {
 		}
 		a.members = append(a.members, m)
 		a.onClose(m.client.Close)
-		order = append(order, mirror.Directory{Name: d.Name, Suffix: d.Suffix})
+		order = append(order, mirror.Directory{Name: d.Name, Suffix: d.Suffix, StatusRules: m.preset.StatusRules})
 	}
 	var err error
 	a.mirror, err = mirror.Open(ctx, filepath.Join(a.mirrorFolder, "mirror.db"), a.log, mirror.Options{
-		Directories: order, DNKey: mapping.DNKey, ParentKey: mapping.ParentKey,
+		Directories: order, DNKey: mapping.DNKey, ParentKey: mapping.ParentKey, Activity: mapping.Activity,
 	})
 	if err != nil {
 		return err

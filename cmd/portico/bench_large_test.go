@@ -22,8 +22,19 @@ import (
 	"portico/testenv/sample"
 )
 
-// peopleVariable is the size of the directory behind BenchmarkLarge; default 100,000.
-const peopleVariable = "BENCH_PEOPLE"
+const (
+	// peopleVariable is the size of the directory behind BenchmarkLarge; default 100,000.
+	peopleVariable = "BENCH_PEOPLE"
+	// dataVariable names a folder in which the loaded directory is kept for the next run.
+	dataVariable = "BENCH_DATA"
+)
+
+// startLarge starts the server with its people, or again with those of an earlier run.
+func startLarge(b testing.TB, people int) (*testenv.LDAPServer, *sample.Directory) {
+	return startSample(b, people, testenv.WithOptions(func(o *testenv.LDAPOptions) {
+		o.DataFolder, o.MaxSize = os.Getenv(dataVariable), 64<<30
+	}))
+}
 
 func largePeople(b *testing.B) int {
 	text := os.Getenv(peopleVariable)
@@ -42,7 +53,7 @@ func largePeople(b *testing.B) int {
 // limit and of Portico alternate.
 func BenchmarkLarge(b *testing.B) {
 	// The server gets an index for every attribute that the search looks at.
-	server, d := startSample(b, largePeople(b))
+	server, d := startLarge(b, largePeople(b))
 	dataDir := filepath.Join(b.TempDir(), "data")
 	b.Run("first-read", func(b *testing.B) { benchFirstRead(b, server) })
 	b.Run("process", func(b *testing.B) { benchProcess(b, server, d, dataDir) })

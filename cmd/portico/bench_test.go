@@ -23,7 +23,7 @@ const benchPeople = 10000
 
 func startSample(b testing.TB, people int, options ...testenv.LDAPOption) (*testenv.LDAPServer, *sample.Directory) {
 	b.Helper()
-	d := sample.New(sample.Options{People: people, BaseDN: "dc=example,dc=com"})
+	d := sample.New(sample.Options{People: people, Groups: min(max(people/20, 5), 20_000), BaseDN: "dc=example,dc=com"})
 	ldif := d.LDIF()
 	defer ldif.Close()
 	return testenv.OpenLDAP(b, append(options, testenv.WithLDIF(ldif))...), d

@@ -62,7 +62,8 @@ func mappingConfig(d *configs.Directory, p configs.Preset) mapping.Config {
 		UserFilter: p.People.ObjectFilter, GroupFilter: p.Groups.ObjectFilter, ContainerFilter: p.ContainerFilter,
 		UserAttributes: plain(p.People.Attributes), GroupAttributes: plain(p.Groups.Attributes),
 		MemberAttributes: p.Groups.MemberAttributes, MemberNameAttributes: p.Groups.MemberNameAttributes,
-		StableID: p.StableID, StableIDFormat: mapping.StableIDFormat(p.StableIDFormat),
+		PrimaryGroup: p.Groups.Primary,
+		StableID:     p.StableID, StableIDFormat: mapping.StableIDFormat(p.StableIDFormat),
 		Created: p.Created, Modified: p.Modified, Version: p.Version,
 		Signals: p.Signals, StatusRules: p.StatusRules,
 	}

@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -10,7 +11,6 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 
-	"portico/directory/mapping"
 	"portico/testenv"
 )
 
@@ -24,35 +24,39 @@ const shortADOperations = 500
 // the store says what the directory says.
 func TestADRandomOperations(t *testing.T) {
 	w := newADWorld(t, chaosConfig(ModeAuto), "OU=People,")
-	w.cfg.Reconcile = time.Hour // every change is found by its number, not by reading everything again
-	m, err := mapping.New(wholeDomain(w.samba.BaseDN))
-	w.must(err)
-	w.m = m
 	proxy := testenv.OpenProxy(t, w.samba.Address())
 	w.dir.url = proxy.URL("ldap")
-	total := fromEnvironment(t, operationsVariable, shortADOperations)
-	seed := fromEnvironment(t, seedVariable, int(time.Now().UnixNano()%1_000_000))
-	t.Logf("%s=%d", seedVariable, seed)
+	w.chaos(proxy, shortADOperations)
+}
+
+// The same with the real mirror behind the feed and the real client before it.
+func TestADRandomOperationsOnTheMirror(t *testing.T) {
+	w := newADWorld(t, chaosConfig(ModeAuto), "OU=People,")
+	proxy := testenv.OpenProxy(t, w.samba.Address())
+	w.real(proxy.URL("ldap"))
+	w.chaos(proxy, shortADOperations/2)
+}
+
+// chaos makes random changes and faults and compares now and then.
+func (w *adWorld) chaos(proxy *testenv.Proxy, usual int) {
+	w.t.Helper()
+	w.cfg.Reconcile = time.Hour // every change is found by its number, not by reading everything again
+	total := fromEnvironment(w.t, operationsVariable, usual)
+	seed := fromEnvironment(w.t, seedVariable, int(time.Now().UnixNano()%1_000_000))
+	w.t.Logf("%s=%d", seedVariable, seed)
 	c := newADChaos(w, proxy, uint64(seed))
 	w.start()
+	every := total / max(4, total/1000)
 	for i := range total {
 		c.step()
-		if every := max(total/max(4, total/1000), 1); i%every == every-1 {
+		if i%every == every-1 {
 			w.equal()
 		}
 	}
 	w.equal()
 	s := w.feed.Status()
-	t.Logf("%d operations, %d people, %d groups; %d changes, %d transactions, %d full reads, %d reconnects, refused: %v",
+	w.t.Logf("%d operations, %d people, %d groups; since the last start %d changes, %d transactions, %d full reads, %d reconnects; refused: %v",
 		total, len(c.people), len(c.groups), s.Changes, s.Batches, s.Refreshes, s.Reconnects, c.refused)
-}
-
-// wholeDomain has people and groups below OU=People only, so that the base can be
-// left and entered.
-func wholeDomain(base string) mapping.Config {
-	cfg := adMapping(base)
-	cfg.BaseDN = "OU=People," + base
-	return cfg
 }
 
 // adChaos makes changes and faults and remembers what there is.
@@ -194,7 +198,7 @@ func (c *adChaos) remove(list *[]string) {
 func (c *adChaos) change() {
 	_, dn := c.pick(c.people)
 	req := ldap.NewModifyRequest(dn, nil)
-	switch c.r.IntN(4) {
+	switch c.r.IntN(5) {
 	case 0:
 		req.Replace("mail", []string{fmt.Sprintf("m%d@example.com", c.r.IntN(1000))})
 	case 1:
@@ -203,9 +207,33 @@ func (c *adChaos) change() {
 		if i, boss := c.pick(c.people); i >= 0 {
 			req.Replace("manager", []string{boss})
 		}
+	case 3:
+		if i, g := c.pick(c.groups); i >= 0 {
+			c.primary(dn, g)
+		}
+		return
 	default:
 		req.Replace("employeeType", []string{[]string{"hidden", "open"}[c.r.IntN(2)]})
 	}
+	c.done(c.w.admin.Modify(req))
+}
+
+// primary makes a group somebody's primary one, or the usual one again.
+func (c *adChaos) primary(dn, group string) {
+	number := "513"
+	if c.r.IntN(2) == 0 {
+		res, err := c.w.admin.Search(ldap.NewSearchRequest(group, ldap.ScopeBaseObject, 0, 0, 0, false, "(objectClass=*)", []string{"objectSid"}, nil))
+		if !c.done(err) {
+			return
+		}
+		sid := res.Entries[0].GetRawAttributeValue("objectSid")
+		number = fmt.Sprint(binary.LittleEndian.Uint32(sid[len(sid)-4:]))
+		add := ldap.NewModifyRequest(group, nil)
+		add.Add("member", []string{dn}) // who becomes a primary member must be a member before
+		c.done(c.w.admin.Modify(add))
+	}
+	req := ldap.NewModifyRequest(dn, nil)
+	req.Replace("primaryGroupID", []string{number})
 	c.done(c.w.admin.Modify(req))
 }
 

@@ -26,7 +26,7 @@ func adMapping(base string) mapping.Config {
 			"username": {"sAMAccountName"}, "name": {"displayName", "cn"}, "mail": {"mail"}, "manager": {"manager"},
 		},
 		GroupAttributes:  map[string][]string{"name": {"sAMAccountName"}, "owner": {"managedBy"}},
-		MemberAttributes: []string{"member"}, StableID: []string{"objectGUID"}, StableIDFormat: mapping.FormatGUID,
+		MemberAttributes: []string{"member"}, PrimaryGroup: mapping.PrimarySID, StableID: []string{"objectGUID"}, StableIDFormat: mapping.FormatGUID,
 		Created: "whenCreated", Modified: "whenChanged", Version: "uSNChanged", StatusRules: mapping.RulesActiveDirectory,
 		Signals: []string{"userAccountControl", "lockoutTime", "pwdLastSet", "accountExpires"}, // not the computed ones: they change by themselves
 	}

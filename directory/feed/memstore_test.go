@@ -279,9 +279,24 @@ func (s *memStore) dump() map[string]flat {
 	defer s.mu.Unlock()
 	out := map[string]flat{}
 	for id, row := range s.rows {
-		out[id] = flatten(row, row.key)
+		out[id] = s.withPrimary(row, flatten(row, row.key))
 	}
 	return out
+}
+
+// withPrimary adds the people whose primary group a group is.
+func (s *memStore) withPrimary(group *memRow, f flat) flat {
+	if group.e.Kind != directory.KindGroup || group.e.PrimaryGroup == "" {
+		return f
+	}
+	for id, row := range s.rows {
+		if row.e.Kind == directory.KindPerson && row.e.PrimaryGroup == group.e.PrimaryGroup {
+			f.Members = append(f.Members, id)
+		}
+	}
+	slices.Sort(f.Members)
+	f.Members = slices.Compact(f.Members)
+	return f
 }
 
 func flatten(row *memRow, key string) flat {

@@ -33,6 +33,11 @@ type Config struct {
 	MemberAttributes     []string // hold DNs: member, uniqueMember
 	MemberNameAttributes []string // hold login names: memberUid; read where no DN is there
 
+	// PrimaryGroup is "sid" where each person is a member of a group that does not
+	// list him: the one whose objectSid is the domain's with the person's
+	// primaryGroupID at its end (Active Directory). "": there is no such thing.
+	PrimaryGroup string `json:",omitempty"`
+
 	// PlaceholderMembers are DNs that stand in groups which must not be empty.
 	// They are hidden, like a group's own DN.
 	PlaceholderMembers []string
@@ -109,6 +114,9 @@ func (c *Config) check() error {
 	}
 	if len(c.StableID) == 0 {
 		errs = append(errs, fault("StableID", "must name an attribute"))
+	}
+	if c.PrimaryGroup != "" && c.PrimaryGroup != PrimarySID {
+		errs = append(errs, fault("PrimaryGroup", "%q is neither empty nor sid", c.PrimaryGroup))
 	}
 	switch c.StableIDFormat {
 	case "", FormatUUID, FormatGUID, FormatNSUniqueID:

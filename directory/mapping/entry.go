@@ -151,6 +151,7 @@ func (m *Mapper) person(out *directory.Entry, v *values) error {
 	out.Login = m.Login(out.Name)
 	out.Attributes = v.attributes(m.user)
 	out.Attributes[directory.AttrUsername] = []string{out.Name}
+	out.PrimaryGroup = m.primaryOf(v)
 	for _, slot := range m.signals {
 		if list := cleaned(v.slots[slot].text, maxValues); len(list) > 0 {
 			if out.Signals == nil {
@@ -169,6 +170,7 @@ func (m *Mapper) groupOf(out *directory.Entry, v *values) error {
 	}
 	out.Attributes = v.attributes(m.group)
 	out.Members, out.MembersByName = m.memberValues(out.DN, v)
+	out.PrimaryGroup = m.markOf(v)
 	return nil
 }
 

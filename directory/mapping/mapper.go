@@ -23,6 +23,7 @@ type Mapper struct {
 	members, memberNames       []int
 	stable, signals            []int
 	created, modified, version int // -1: none
+	sid, primaryID             int // -1: no primary groups
 	placeholders               map[string]bool
 	feedFilter                 string
 	attributes                 []string
@@ -59,6 +60,10 @@ func New(cfg Config) (*Mapper, error) {
 	m.members, m.memberNames = m.slots(cfg.MemberAttributes), m.slots(cfg.MemberNameAttributes)
 	m.stable, m.signals = m.slots(cfg.StableID), m.slots(cfg.Signals)
 	m.created, m.modified, m.version = m.optional(cfg.Created), m.optional(cfg.Modified), m.optional(cfg.Version)
+	m.sid, m.primaryID = -1, -1
+	if cfg.PrimaryGroup == PrimarySID {
+		m.sid, m.primaryID = m.slot("objectSid"), m.slot("primaryGroupID")
+	}
 	m.attributes = slices.Clone(m.names)
 	m.feedFilter = "(|" + m.people.text + m.groups.text + m.containers.text + ")"
 	return m, nil

@@ -25,7 +25,7 @@ const (
 	bulkLinks = 80
 	bulkFinds = 25_000 // rows that enter the substring index together, as one segment of it
 
-	entryColumns = 9
+	entryColumns = 16
 	linkColumns  = 4
 )
 
@@ -53,14 +53,19 @@ func (t *tx) startBulk() error {
 	}
 	if t.w.bulk == nil {
 		t.m.loading.Store(true) // before any reader can miss the indexes
-		for _, s := range dropIndexes {
-			if err := t.exec(s); err != nil {
+		t.m.listed.Store(false)
+		if err := t.execAll(dropIndexes...); err != nil {
+			return err
+		}
+		for _, x := range listIndexes {
+			if err := t.exec("DROP INDEX IF EXISTS " + x.name); err != nil {
 				return err
 			}
 		}
 		err := t.execAll(
 			"CREATE TABLE stage(src INTEGER NOT NULL, rel INTEGER NOT NULL, dir INTEGER NOT NULL, key TEXT NOT NULL)",
 			"INSERT INTO meta(name, value) VALUES('loading', 'yes')",
+			"DELETE FROM meta WHERE name='listed'",
 			"INSERT INTO find_person(find_person, rank) VALUES('automerge', 0)",
 			"INSERT INTO find_group(find_group, rank) VALUES('automerge', 0)",
 			"INSERT INTO find_person(find_person, rank) VALUES('hashsize', 4000000)",
@@ -100,7 +105,8 @@ func (t *tx) bulkPut(dir int, e *directory.Entry) (int64, error) {
 	r := t.newRow(dir, e)
 	r.id = b.next
 	b.next++
-	b.pending = append(b.pending, r.id, r.dir, r.stable, r.list, r.path, r.name, r.display, r.refs, r.body)
+	b.pending = append(b.pending, r.id, r.dir, r.stable, r.list, r.path, r.name, r.display)
+	b.pending = append(append(b.pending, r.more[:]...), r.refs, r.body)
 	var err error
 	t.linksOf(dir, e, func(l link) {
 		if l.rel == relMail {
@@ -115,12 +121,15 @@ func (t *tx) bulkPut(dir int, e *directory.Entry) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if key := mark(dir, e); key != "" {
+		b.links = append(b.links, r.id, relOfMark(e), dir, key)
+	}
 	return r.id, t.flushBulk(false)
 }
 
 func (t *tx) bulkRemove(dir int, stable string) error {
 	b := t.w.bulk
-	b.pending = append(b.pending, b.next, dir, stable, listGone, "", "", "", []byte{}, []byte{})
+	b.pending = append(b.pending, b.next, dir, stable, listGone, "", "", "", "", "", 0, 0, 0, 0, 0, []byte{}, []byte{})
 	b.next++
 	b.removed = true
 	return t.flushBulk(false)
@@ -201,6 +210,9 @@ func (t *tx) finishBulk() error {
 	if err := t.exec(linkStaged); err != nil {
 		return err
 	}
+	if err := t.primaryStaged(); err != nil {
+		return err
+	}
 	if len(t.m.opts.Directories) > 1 {
 		err := t.exec(`UPDATE entry SET list=11 WHERE list=1 AND name<>'' AND EXISTS(SELECT 1 FROM entry o
 			WHERE o.list IN (1,11) AND o.name=entry.name AND o.dir<entry.dir)`)
@@ -209,6 +221,9 @@ func (t *tx) finishBulk() error {
 		}
 	}
 	if err := t.execAll(linkIndexes...); err != nil {
+		return err
+	}
+	if err := t.execAll(tallies...); err != nil {
 		return err
 	}
 	t.w.bulk = nil
@@ -228,7 +243,7 @@ const linkStaged = `INSERT OR IGNORE INTO link(src, rel, target, key)
 			WHEN 2 THEN (SELECT CASE WHEN count(*)=1 THEN min(id) END FROM entry WHERE list=1 AND name=s.key AND dir=s.dir)
 			ELSE coalesce((SELECT id FROM entry WHERE path=s.key AND dir=s.dir ORDER BY id LIMIT 1),
 				(SELECT id FROM entry WHERE path=s.key ORDER BY dir, id LIMIT 1))
-		END AS target FROM stage s)`
+		END AS target FROM stage s WHERE s.rel<6)`
 
 // dropDoubles leaves the last row of each entry, and none where that says that
 // the entry was deleted.

@@ -33,6 +33,7 @@ func (h *harness) compare() {
 	ctx := context.Background()
 	h.compareKeys(ctx)
 	h.compareLists(ctx)
+	h.compareQueries(ctx)
 	for id, e := range h.model.entries {
 		got, err := h.m.Get(ctx, id)
 		if err != nil {
@@ -94,7 +95,7 @@ func (h *harness) compareLists(ctx context.Context) {
 			if err != nil || n != len(strings.Fields(expected)) {
 				h.t.Fatalf("count of %s in %q: %d, %v; model %q", kind, name, n, err, expected)
 			}
-			for _, by := range []Sort{SortName, SortDisplay} {
+			for _, by := range []string{SortID, SortName, SortDisplay, directory.AttrGivenName, directory.AttrModified, "title"} {
 				for _, down := range []bool{false, true} {
 					h.pages(ctx, Query{Kind: kind, Directory: name, SortBy: by, Descending: down, Limit: 2}, expected)
 				}
@@ -132,7 +133,7 @@ func (h *harness) pages(ctx context.Context, q Query, expected string) {
 		}
 		return directory.FoldName(e.Name)
 	}
-	if !slices.IsSortedFunc(all, func(a, b *directory.Entry) int {
+	if (q.SortBy == SortName || q.SortBy == SortDisplay) && !slices.IsSortedFunc(all, func(a, b *directory.Entry) int {
 		if q.Descending {
 			a, b = b, a
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"strings"
 	"time"
 
 	"portico/directory"
@@ -16,6 +17,7 @@ type row struct {
 	stable              string
 	list                int
 	path, name, display string
+	more                [7]any // given, family, created, modified, starts, ends, several
 	refs, body          []byte
 }
 
@@ -27,11 +29,76 @@ func (t *tx) newRow(dir int, e *directory.Entry) row {
 	}
 	switch e.Kind {
 	case directory.KindPerson:
-		r.name, r.display = foldName(e.Login), foldName(e.DisplayName())
+		r.name = foldLogin(e.Login)
 	default:
-		r.name, r.display = foldName(e.Name), foldName(e.DisplayName())
+		r.name = foldName(e.Name)
+	}
+	several := 0
+	var cut bool
+	if r.display, cut = clip(foldName(e.DisplayName())); cut || len(e.Attributes[directory.AttrName]) > 1 {
+		several |= severalNames
+	}
+	starts, ends := t.m.activity(dir, e)
+	r.more = [7]any{
+		firstValue(e.Attributes[directory.AttrGivenName], severalGiven, &several),
+		firstValue(e.Attributes[directory.AttrFamilyName], severalFamily, &several),
+		instantOr(e.Created), instantOr(e.Modified), starts, ends, several,
 	}
 	return r
+}
+
+// clipLength bounds the columns that lists are sorted by, and so page positions.
+const clipLength = 256
+
+// clip cuts text that is longer than anybody's name.
+func clip(s string) (text string, cut bool) {
+	if len(s) <= clipLength {
+		return s, false
+	}
+	return strings.ToValidUTF8(s[:clipLength], ""), true
+}
+
+// firstValue is the folded first value, or noValue. It sets bit where that is not
+// all there is to know.
+func firstValue(values []string, bit int, several *int) any {
+	for _, v := range values {
+		if v == "" {
+			continue
+		}
+		folded, cut := clip(fold(v))
+		if cut || len(values) > 1 {
+			*several |= bit
+		}
+		return folded
+	}
+	return noValue
+}
+
+// instantOr is a time in Unix nanoseconds, or noValue.
+func instantOr(t time.Time) any {
+	if t.IsZero() {
+		return noValue
+	}
+	return t.UnixNano()
+}
+
+// activity is when an account is active, in Unix nanoseconds.
+func (m *Mirror) activity(dir int, e *directory.Entry) (starts, ends int64) {
+	starts, ends = 0, forever
+	if e.Kind != directory.KindPerson || m.opts.Activity == nil {
+		return starts, ends
+	}
+	a := m.opts.Activity(m.opts.Directories[dir].StatusRules, e)
+	if a.Never {
+		return forever, forever
+	}
+	if !a.From.IsZero() {
+		starts = nanoseconds(a.From)
+	}
+	if !a.Until.IsZero() {
+		ends = nanoseconds(a.Until)
+	}
+	return starts, ends
 }
 
 // instant is a time in Unix nanoseconds; 0 for unknown.
@@ -103,11 +170,11 @@ func (t *tx) load(dir int, stable string) (row, bool, error) {
 	return r, found, err
 }
 
-const insertEntry = `INSERT INTO entry(dir, stable, list, path, name, display, refs, body)
-	VALUES(?,?,?,?,?,?,?,?)`
+const insertEntry = `INSERT INTO entry(dir, stable, list, path, name, display,
+	given, family, created, modified, starts, ends, several, refs, body) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
 func (t *tx) insert(r *row, e *directory.Entry) (int64, error) {
-	result, err := t.result(insertEntry, r.dir, r.stable, r.list, r.path, r.name, r.display, r.refs, r.body)
+	result, err := t.result(insertEntry, append(append([]any{r.dir, r.stable, r.list, r.path, r.name, r.display}, r.more[:]...), r.refs, r.body)...)
 	if err != nil {
 		return 0, err
 	}
@@ -118,6 +185,9 @@ func (t *tx) insert(r *row, e *directory.Entry) (int64, error) {
 		return 0, err
 	}
 	if _, err := t.diffLinks(r, e); err != nil {
+		return 0, err
+	}
+	if _, err := t.primary(r, e); err != nil {
 		return 0, err
 	}
 	if err := t.returned(r); err != nil {
@@ -135,7 +205,8 @@ func (t *tx) insert(r *row, e *directory.Entry) (int64, error) {
 	return r.id, nil
 }
 
-const updateEntry = `UPDATE entry SET list=?, path=?, name=?, display=?, refs=?, body=? WHERE id=?`
+const updateEntry = `UPDATE entry SET list=?, path=?, name=?, display=?,
+	given=?, family=?, created=?, modified=?, starts=?, ends=?, several=?, refs=?, body=? WHERE id=?`
 
 // replace writes a known entry's new content and what follows from it. The row
 // comes first: a reference to the DN that the entry just gave up is not to it.
@@ -143,7 +214,7 @@ func (t *tx) replace(old, now *row, e *directory.Entry, changed bool) error {
 	if now.name == old.name {
 		now.list = old.list // shadowed or not
 	}
-	err := t.exec(updateEntry, now.list, now.path, now.name, now.display, now.refs, now.body, now.id)
+	err := t.exec(updateEntry, append(append([]any{now.list, now.path, now.name, now.display}, now.more[:]...), now.refs, now.body, now.id)...)
 	if err != nil {
 		return err
 	}
@@ -159,6 +230,10 @@ func (t *tx) replace(old, now *row, e *directory.Entry, changed bool) error {
 	if err != nil {
 		return err
 	}
+	joined, err := t.primary(now, e)
+	if err != nil {
+		return err
+	}
 	if now.path != old.path {
 		if err := t.moved(old, now, e.DN); err != nil {
 			return err
@@ -169,7 +244,7 @@ func (t *tx) replace(old, now *row, e *directory.Entry, changed bool) error {
 			return err
 		}
 	}
-	if changed || linked {
+	if changed || linked || joined {
 		t.touch(now.dir, now.stable)
 	}
 	return nil
@@ -200,6 +275,9 @@ func (t *tx) remove(dir int, stable string) error {
 
 func (t *tx) removeRow(r *row) error {
 	if err := t.exec("DELETE FROM link WHERE rel IN (1,2,3,4,5) AND src=?", r.id); err != nil {
+		return err
+	}
+	if err := t.primaryGone(r); err != nil {
 		return err
 	}
 	if err := t.departed(r); err != nil {

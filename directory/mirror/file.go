@@ -100,6 +100,12 @@ func (m *Mirror) openExisting(ctx context.Context) (reason string, what aside, e
 		_ = m.closeHandles()
 		return reason, asideRemoved, nil
 	}
+	var listed string
+	err = m.w.conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE name='listed'").Scan(&listed)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return m.unusable(err)
+	}
+	m.listed.Store(err == nil)
 	return "", 0, m.addDirectories(ctx)
 }
 
@@ -165,14 +171,14 @@ func (m *Mirror) normalForm() string {
 // otherDirectories compares the directories of the file with the configured
 // ones: only additions at the end are taken over.
 func (m *Mirror) otherDirectories(ctx context.Context) (string, error) {
-	rows, err := m.w.conn.QueryContext(ctx, "SELECT name, suffix FROM directory ORDER BY rank")
+	rows, err := m.w.conn.QueryContext(ctx, "SELECT name, suffix, rules FROM directory ORDER BY rank")
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = rows.Close() }()
 	for i := 0; rows.Next(); i++ {
 		var d Directory
-		if err := rows.Scan(&d.Name, &d.Suffix); err != nil {
+		if err := rows.Scan(&d.Name, &d.Suffix, &d.StatusRules); err != nil {
 			return "", err
 		}
 		if i >= len(m.opts.Directories) || m.opts.Directories[i] != d {
@@ -184,7 +190,8 @@ func (m *Mirror) otherDirectories(ctx context.Context) (string, error) {
 
 func (m *Mirror) addDirectories(ctx context.Context) error {
 	for i, d := range m.opts.Directories {
-		_, err := m.w.conn.ExecContext(ctx, "INSERT OR IGNORE INTO directory(rank, name, suffix) VALUES(?,?,?)", i, d.Name, d.Suffix)
+		_, err := m.w.conn.ExecContext(ctx, "INSERT OR IGNORE INTO directory(rank, name, suffix, rules) VALUES(?,?,?,?)",
+			i, d.Name, d.Suffix, d.StatusRules)
 		if err != nil {
 			return fmt.Errorf("mirror: %w", translate(err))
 		}
@@ -224,6 +231,7 @@ func (m *Mirror) begin(ctx context.Context, reason string, what aside) error {
 		return fmt.Errorf("mirror: %w", translate(err))
 	}
 	m.loading.Store(false)
+	m.listed.Store(true)
 	return m.addDirectories(ctx)
 }
 
@@ -237,6 +245,11 @@ func (m *Mirror) createTables(ctx context.Context) error {
 	statements = append(statements, stableIndex)
 	statements = append(statements, entryIndexes...)
 	statements = append(statements, linkIndexes...)
+	for _, x := range listIndexes {
+		statements = append(statements, "CREATE INDEX "+x.name+" ON "+x.on)
+	}
+	statements = append(statements, tallies...)
+	statements = append(statements, "INSERT INTO meta(name, value) VALUES('listed', 'yes')")
 	statements = append(statements, "COMMIT", "PRAGMA wal_checkpoint(TRUNCATE)")
 	for _, s := range statements {
 		if _, err := m.w.conn.ExecContext(ctx, s); err != nil {

@@ -135,8 +135,11 @@ func fold(s string) string {
 	if strings.IndexByte(s, 0) >= 0 {
 		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
 	}
-	return strings.ToLower(s)
+	return directory.Fold(s)
 }
 
 // foldName is fold for names, which lose the space around them.
-func foldName(s string) string { return fold(directory.FoldName(s)) }
+func foldName(s string) string { return fold(strings.TrimSpace(s)) }
+
+// foldLogin is the form in which login names are compared.
+func foldLogin(s string) string { return fold(directory.FoldName(s)) }

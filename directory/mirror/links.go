@@ -49,7 +49,7 @@ func (t *tx) linksOf(dir int, e *directory.Entry, each func(link)) {
 
 // login is the login name that a member's name in that directory stands for.
 func (m *Mirror) login(dir int, name string) string {
-	name = foldName(name)
+	name = foldLogin(name)
 	if s := m.opts.Directories[dir].Suffix; s != "" && name != "" {
 		name += "@" + s
 	}

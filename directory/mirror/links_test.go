@@ -331,7 +331,7 @@ func TestAbuse_I08_HugeGroup(t *testing.T) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	p, next, err := m.MembersOf(bg, id("huge"), false, 100, position{Row: n / 2}.token())
+	p, next, err := m.MembersOf(bg, id("huge"), false, 100, (&position{Row: n / 2}).token())
 	runtime.ReadMemStats(&after)
 	if len(p) != 100 || next == "" || err != nil {
 		t.Error(len(p), next, err)

@@ -46,6 +46,8 @@ var (
 type Directory struct {
 	Name   string
 	Suffix string // without "@"; "" for none
+	// StatusRules is handed to Options.Activity. Other rules begin the file anew.
+	StatusRules string
 }
 
 // Options of a mirror. DNKey, ParentKey and at least one directory are needed.
@@ -56,6 +58,8 @@ type Options struct {
 	DNKey func(dn string) (string, error)
 	// ParentKey gives the key without its first RDN and separator; "" at the top.
 	ParentKey func(key string) string
+	// Activity tells when a person's account is active; nil: always.
+	Activity func(statusRules string, e *directory.Entry) directory.Activity
 	// Clock defaults to time.Now.
 	Clock func() time.Time
 	// Readers is the number of reading connections; default 4.
@@ -87,9 +91,11 @@ type Mirror struct {
 	refreshes map[int]*Refresh // by rank of the directory
 
 	loading  atomic.Bool // a first load is under way: nothing can be read yet
+	listed   atomic.Bool // the indexes of lists are built
 	revision atomic.Uint64
 	damage   atomic.Pointer[damage]
-	counts   countCache
+	totals   totals
+	fewest   float64 // so few rows are always fetched and sorted, see list.few
 	grams    gramCache
 
 	hooksMu sync.RWMutex
@@ -122,6 +128,7 @@ func Open(ctx context.Context, path string, log *slog.Logger, opts Options) (*Mi
 		dirs:      make(map[string]int),
 		token:     make(chan struct{}, 1),
 		refreshes: make(map[int]*Refresh),
+		fewest:    2000,
 	}
 	for i, d := range opts.Directories {
 		if _, twice := m.dirs[d.Name]; twice || d.Name == "" {
@@ -143,6 +150,9 @@ func Open(ctx context.Context, path string, log *slog.Logger, opts Options) (*Mi
 	m.stopped, m.stop = context.WithCancel(context.Background())
 	if existed && !opts.SkipCheck {
 		m.background.Go(func() { _ = m.Check(m.stopped) })
+	}
+	if !m.listed.Load() {
+		m.background.Go(m.buildLists)
 	}
 	return m, nil
 }

@@ -103,7 +103,8 @@ func (m *model) doubtReferrers(of, read *modelEntry) {
 
 func sameContent(a, b *directory.Entry) bool {
 	return a.DN == b.DN && a.Name == b.Name && a.Version == b.Version && slices.Equal(a.Members, b.Members) &&
-		a.MembersByName == b.MembersByName && maps.EqualFunc(a.Attributes, b.Attributes, slices.Equal)
+		a.MembersByName == b.MembersByName && maps.EqualFunc(a.Attributes, b.Attributes, slices.Equal) &&
+		maps.EqualFunc(a.Signals, b.Signals, slices.Equal) && a.Created.Equal(b.Created) && a.Modified.Equal(b.Modified)
 }
 
 func (m *model) upsert(rank int, e *directory.Entry) {

@@ -23,6 +23,8 @@ func TestProperty_AgreesWithModel(t *testing.T) {
 		n++
 		path := filepath.Join(dir, fmt.Sprintf("%d.db", n))
 		h := &harness{t: rt, path: path, options: testOptions("corp", "branch@b", "third")}
+		h.options.Activity = testActivity
+		h.options.Directories[0].StatusRules = "r"
 		h.model = &model{suffixes: []string{"", "b", ""}, entries: make(map[directory.ID]*modelEntry)}
 		h.open()
 		defer func() {
@@ -127,6 +129,7 @@ func (h *harness) entry(rank int) *directory.Entry {
 		e.Kind, e.Name = directory.KindContainer, "people"
 		e.DN = rapid.SampledFrom(modelPlaces).Draw(h.t, "container") + "," + modelBase(rank)
 	}
+	h.decorate(e)
 	return e
 }
 

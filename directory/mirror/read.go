@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
+	"time"
+
+	"modernc.org/sqlite"
 
 	"portico/directory"
 )
@@ -51,21 +53,41 @@ func (m *Mirror) each(ctx context.Context, query string, args []any, row func(*s
 }
 
 func (h *handles) each(ctx context.Context, query string, args []any, row func(*sql.Rows) error) error {
-	s, err := h.prepared(query) //nolint:sqlclosecheck // kept prepared, closed with the mirror
-	if err != nil {
-		return err
-	}
-	rows, err := s.QueryContext(ctx, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := row(rows); err != nil {
+	return despiteNewSchema(func() (*sql.Rows, error) {
+		s, err := h.prepared(query) //nolint:sqlclosecheck // kept prepared, closed with the mirror
+		if err != nil {
+			return nil, err
+		}
+		return s.QueryContext(ctx, args...)
+	}, row)
+}
+
+// despiteNewSchema runs a query again that met an index in the making: SQLite
+// does so itself, but not where virtual tables are involved.
+func despiteNewSchema(query func() (*sql.Rows, error), row func(*sql.Rows) error) error {
+	const schemaChanged, attempts = 17, 10
+	for attempt := 1; ; attempt++ {
+		n := 0
+		err := func() error {
+			rows, err := query()
+			if err != nil {
+				return err
+			}
+			defer func() { _ = rows.Close() }()
+			for rows.Next() {
+				n++
+				if err := row(rows); err != nil {
+					return err
+				}
+			}
+			return rows.Err()
+		}()
+		var e *sqlite.Error
+		if n > 0 || attempt == attempts || !errors.As(err, &e) || e.Code()&0xff != schemaChanged {
 			return err
 		}
+		time.Sleep(time.Millisecond)
 	}
-	return rows.Err()
 }
 
 // row reads a single row into variables; none is directory.ErrNotFound.
@@ -89,10 +111,18 @@ func (m *Mirror) scan(r *sql.Rows, more ...any) (*directory.Entry, error) {
 	if err := r.Scan(append([]any{&rank, &stable, &body}, more...)...); err != nil {
 		return nil, err
 	}
-	if rank < 0 || rank >= len(m.opts.Directories) {
-		return nil, fmt.Errorf("%w: directory number %d", ErrCorrupt, rank)
+	id, err := m.idOf(rank, stable)
+	if err != nil {
+		return nil, err
 	}
-	return decode(directory.ID{Directory: m.opts.Directories[rank].Name, Stable: stable}, body)
+	return decode(id, body)
+}
+
+func (m *Mirror) idOf(rank int, stable string) (directory.ID, error) {
+	if rank < 0 || rank >= len(m.opts.Directories) {
+		return directory.ID{}, fmt.Errorf("%w: directory number %d", ErrCorrupt, rank)
+	}
+	return directory.ID{Directory: m.opts.Directories[rank].Name, Stable: stable}, nil
 }
 
 // entries reads all entries of a query. While a first load runs there are none.
@@ -150,7 +180,7 @@ func (m *Mirror) ByDN(ctx context.Context, dir, dnKey string) (*directory.Entry,
 // ByLogin gives the people with that login name (with its suffix), whatever its
 // letter case: none, one, or several of one directory, which is ambiguous.
 func (m *Mirror) ByLogin(ctx context.Context, login string) ([]*directory.Entry, error) {
-	name := foldName(login)
+	name := foldLogin(login)
 	if name == "" {
 		return nil, nil
 	}
@@ -221,51 +251,20 @@ func (m *Mirror) Doubtful(ctx context.Context, dir string, limit int) ([]directo
 	return ids, err
 }
 
-// countCache remembers exact counts of one revision.
-type countCache struct {
-	mu       sync.Mutex
-	revision uint64
-	counts   map[countKey]int
-}
-
-type countKey struct {
-	kind directory.Kind
-	dir  string
-}
-
 // Count is the exact number of visible entries of a kind, in one directory or,
 // with "", in all.
-func (m *Mirror) Count(ctx context.Context, kind directory.Kind, dir string) (int, error) {
+func (m *Mirror) Count(ctx context.Context, kind directory.Kind, dir string) (n int, err error) {
 	if m.loading.Load() {
 		return 0, m.Healthy()
 	}
-	revision := m.revision.Load()
-	key := countKey{kind, dir}
-	m.counts.mu.Lock()
-	n, known := m.counts.counts[key]
-	known = known && m.counts.revision == revision
-	m.counts.mu.Unlock()
-	if known {
-		return n, m.Healthy()
+	if dir == "" {
+		return n, m.row(ctx, "SELECT coalesce(sum(n), 0) FROM tally WHERE list=?", []any{int(kind)}, &n)
 	}
-	query, args := "SELECT count(*) FROM entry INDEXED BY entry_name WHERE list=?", []any{int(kind)}
-	if dir != "" {
-		rank, err := m.rank(dir)
-		if err != nil {
-			return 0, err
-		}
-		query, args = query+" AND dir=?", append(args, rank)
-	}
-	if err := m.row(ctx, query, args, &n); err != nil {
+	rank, err := m.rank(dir)
+	if err != nil {
 		return 0, err
 	}
-	m.counts.mu.Lock()
-	defer m.counts.mu.Unlock()
-	if m.counts.revision != revision || m.counts.counts == nil {
-		m.counts.revision, m.counts.counts = revision, make(map[countKey]int)
-	}
-	m.counts.counts[key] = n
-	return n, nil
+	return n, m.row(ctx, "SELECT coalesce(sum(n), 0) FROM tally WHERE list=? AND dir=?", []any{int(kind), rank}, &n)
 }
 
 // notFoundIsNil hides the error that only says that there is nothing.

@@ -14,8 +14,8 @@ const (
 	// Groups that contain a row, directly or through groups.
 	//nolint:gosec // a query
 	upwards = `WITH RECURSIVE up(id) AS (
-		SELECT l.src FROM link l WHERE l.target=?1 AND l.target<>0 AND l.rel IN (1,2)
-		UNION SELECT l.src FROM up CROSS JOIN link l ON l.target=up.id AND l.target<>0 AND l.rel IN (1,2)) `
+		SELECT l.src FROM link l WHERE l.target=?1 AND l.target<>0 AND l.rel IN (1,2,6)
+		UNION SELECT l.src FROM up CROSS JOIN link l ON l.target=up.id AND l.target<>0 AND l.rel IN (1,2,6)) `
 	// A group and the groups in it.
 	downwards = `WITH RECURSIVE down(id) AS (
 		SELECT ?1
@@ -51,7 +51,7 @@ func (m *Mirror) GroupsOf(ctx context.Context, member directory.ID, nested bool)
 		return m.related(ctx, member, upwards+"SELECT "+columns+` FROM up CROSS JOIN entry e ON e.id=up.id
 			WHERE e.list=2 ORDER BY e.name, e.dir, e.id`)
 	}
-	return m.related(ctx, member, "SELECT "+columns+` FROM (SELECT DISTINCT src FROM link WHERE target=?1 AND target<>0 AND rel IN (1,2)) l
+	return m.related(ctx, member, "SELECT "+columns+` FROM (SELECT DISTINCT src FROM link WHERE target=?1 AND target<>0 AND rel IN (1,2,6)) l
 		CROSS JOIN entry e ON e.id=l.src WHERE e.list=2 ORDER BY e.name, e.dir, e.id`)
 }
 
@@ -87,11 +87,12 @@ func (m *Mirror) MembersOf(ctx context.Context, group directory.ID, nested bool,
 	// The LIMIT that limits nothing keeps SQLite from dropping that order.
 	query := "SELECT " + columns + `, e.id FROM (
 			SELECT target FROM link WHERE src=?1 AND rel=1 AND target>?2
-			UNION SELECT target FROM link WHERE src=?1 AND rel=2 AND target>?2 ORDER BY 1 LIMIT -1) l
+			UNION SELECT target FROM link WHERE src=?1 AND rel=2 AND target>?2
+			UNION SELECT target FROM link WHERE src=?1 AND rel=6 AND target>?2 ORDER BY 1 LIMIT -1) l
 		CROSS JOIN entry e ON e.id=l.target WHERE e.list=1 LIMIT ?3`
 	if nested {
 		query = downwards + "SELECT " + columns + `, e.id FROM (
-				SELECT DISTINCT l.target AS target FROM down CROSS JOIN link l ON l.src=down.id AND l.rel IN (1,2) AND l.target>?2
+				SELECT DISTINCT l.target AS target FROM down CROSS JOIN link l ON l.src=down.id AND l.rel IN (1,2,6) AND l.target>?2
 				ORDER BY 1 LIMIT -1) l
 			CROSS JOIN entry e ON e.id=l.target WHERE e.list=1 LIMIT ?3`
 	}
@@ -118,9 +119,9 @@ func (m *Mirror) CountMembers(ctx context.Context, group directory.ID, nested bo
 		return 0, err
 	}
 	query := `SELECT count(DISTINCT l.target) FROM link l CROSS JOIN entry e ON e.id=l.target
-		WHERE l.src=?1 AND l.rel IN (1,2) AND e.list=1`
+		WHERE l.src=?1 AND l.rel IN (1,2,6) AND e.list=1`
 	if nested {
-		query = downwards + `SELECT count(DISTINCT l.target) FROM down CROSS JOIN link l ON l.src=down.id AND l.rel IN (1,2)
+		query = downwards + `SELECT count(DISTINCT l.target) FROM down CROSS JOIN link l ON l.src=down.id AND l.rel IN (1,2,6)
 			CROSS JOIN entry e ON e.id=l.target WHERE e.list=1`
 	}
 	return n, m.row(ctx, query, []any{row}, &n)
@@ -128,7 +129,7 @@ func (m *Mirror) CountMembers(ctx context.Context, group directory.ID, nested bo
 
 // IsMember tells whether a person or group is in a group.
 func (m *Mirror) IsMember(ctx context.Context, group, member directory.ID, nested bool) (bool, error) {
-	query := "SELECT EXISTS(SELECT 1 FROM link WHERE target=?1 AND target<>0 AND rel IN (1,2) AND src=?2)"
+	query := "SELECT EXISTS(SELECT 1 FROM link WHERE target=?1 AND target<>0 AND rel IN (1,2,6) AND src=?2)"
 	if nested {
 		query = upwards + "SELECT EXISTS(SELECT 1 FROM up WHERE id=?2)"
 	}

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -26,7 +27,7 @@ func (m *Mirror) SearchPeople(ctx context.Context, text string, limit int) ([]*d
 		"SELECT "+columns+` FROM find_person f CROSS JOIN entry e ON e.id=f.rowid
 			WHERE f.find_person MATCH ?1 AND e.list=1 AND (instr(e.name, ?2)>0 OR instr(e.display, ?2)>0)
 			ORDER BY f.rowid LIMIT ?3`,
-		"SELECT "+columns+` FROM (SELECT id FROM entry INDEXED BY entry_display
+		"SELECT "+columns+` FROM (SELECT id FROM entry %s
 			WHERE list=1 AND (instr(name, ?2)>0 OR instr(display, ?2)>0) LIMIT ?3) f CROSS JOIN entry e ON e.id=f.id`)
 }
 
@@ -36,7 +37,7 @@ func (m *Mirror) SearchGroups(ctx context.Context, text string, limit int) ([]*d
 	return m.search(ctx, text, limit,
 		"SELECT "+columns+` FROM find_group f CROSS JOIN entry e ON e.id=f.rowid
 			WHERE f.find_group MATCH ?1 AND e.list=2 AND instr(e.name, ?2)>0 ORDER BY f.rowid LIMIT ?3`,
-		"SELECT "+columns+` FROM (SELECT id FROM entry INDEXED BY entry_display
+		"SELECT "+columns+` FROM (SELECT id FROM entry %s
 			WHERE list=2 AND instr(name, ?2)>0 LIMIT ?3) f CROSS JOIN entry e ON e.id=f.id`)
 }
 
@@ -47,7 +48,11 @@ func (m *Mirror) search(ctx context.Context, text string, limit int, indexed, sc
 	case n == 0 || n > searchText || limit <= 0:
 		return nil, m.Healthy()
 	case n < 3:
-		return m.entries(ctx, scanned, nil, text, limit)
+		index := "NOT INDEXED" // until the index is built
+		if m.listed.Load() {
+			index = "INDEXED BY entry_display"
+		}
+		return m.entries(ctx, fmt.Sprintf(scanned, index), nil, text, limit)
 	}
 	return m.entries(ctx, indexed, match(rareTrigrams(text, m.commonGrams(ctx))), text, limit)
 }

@@ -47,6 +47,7 @@ func (r *Refresh) Complete(ctx context.Context, cookie string) (deleted int, err
 		return 0, ctx.Err()
 	}
 	var refused *SweepError
+	first := false
 	err = r.m.update(ctx, func(t *tx) error {
 		if err := r.alive(); err != nil {
 			return err
@@ -55,6 +56,7 @@ func (r *Refresh) Complete(ctx context.Context, cookie string) (deleted int, err
 			if err := t.finishBulk(); err != nil {
 				return err
 			}
+			first = true
 		}
 		sweep, err := t.unseen(r)
 		if err != nil {
@@ -76,6 +78,9 @@ func (r *Refresh) Complete(ctx context.Context, cookie string) (deleted int, err
 		return 0, err
 	}
 	r.m.grams.forget()
+	if first {
+		r.m.later(r.m.buildLists)
+	}
 	if refused != nil {
 		r.m.log.Warn("a full read of the directory lacks too many entries; they are kept",
 			"directory", r.dir, "missing", refused.Deletes, "of", refused.Of)

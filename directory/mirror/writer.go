@@ -86,7 +86,7 @@ func (m *Mirror) updateHeld(f func(*tx) error) (*tx, error) {
 	if m.w.bulk != nil {
 		before = *m.w.bulk
 	}
-	wasBulk := m.w.bulk
+	wasBulk, wasListed := m.w.bulk, m.listed.Load()
 	err := t.run(f)
 	if err != nil {
 		if wasBulk != nil {
@@ -94,6 +94,7 @@ func (m *Mirror) updateHeld(f func(*tx) error) (*tx, error) {
 		}
 		m.w.bulk = wasBulk
 		m.loading.Store(wasBulk != nil)
+		m.listed.Store(wasListed)
 		return nil, m.checked(err)
 	}
 	m.loading.Store(m.w.bulk != nil)

@@ -59,12 +59,12 @@ type Member struct {
 	Mapper      Mapper
 	Feed        Follower
 	Passwords   PasswordWriter // nil: passwords cannot be changed
-	Titles      PagedReader    // reads role titles; nil: there are none
-	TitleBase   string         // DN below which the entries of roles lie
 
-	Suffix    string   // of login names, without "@"; "" for none
-	Writer    Writer   // nil: the directory is read-only
-	Protected []string // groups that are never changed: names, DNs, or permanent ids
+	Suffix    string      // of login names, without "@"; "" for none
+	Writer    Writer      // nil: the directory is read-only
+	Protected []string    // groups that are never changed: names, DNs, or permanent ids
+	Titles    PagedReader // reads role titles; nil: there are none
+	TitleBase string      // DN below which the entries of roles lie
 }
 
 // PagedReader reads any number of entries (package client).

@@ -60,6 +60,35 @@ const (
 	DirectoryServerText ID = "ldap server error"
 )
 
+// The mails of collaborations; placeholders as in the English texts.
+const (
+	CollabInviteSubject    ID = "collaboration invite subject"
+	CollabRemindSubject    ID = "collaboration remind subject"
+	CollabInviteBody       ID = "collaboration invite body"
+	CollabMessage          ID = "collaboration message"
+	CollabServices         ID = "collaboration services"
+	CollabRoleAdmin        ID = "collaboration role admin"
+	CollabRoleMember       ID = "collaboration role member"
+	CollabAnswer           ID = "collaboration answer"
+	CollabDecline          ID = "collaboration decline"
+	CollabInviteFooter     ID = "collaboration invite footer"
+	CollabRequestSubject   ID = "collaboration request subject"
+	CollabRequestBody      ID = "collaboration request body"
+	CollabAnswerRequest    ID = "collaboration answer request"
+	CollabApprovedSubject  ID = "collaboration approved subject"
+	CollabApprovedBody     ID = "collaboration approved body"
+	CollabDeniedSubject    ID = "collaboration denied subject"
+	CollabDeniedBody       ID = "collaboration denied body"
+	CollabEndsSubject      ID = "collaboration ends subject"
+	CollabEndsBody         ID = "collaboration ends body"
+	CollabIdleSubject      ID = "collaboration idle subject"
+	CollabIdleBody         ID = "collaboration idle body"
+	CollabLeaveSubject     ID = "collaboration leave subject"
+	CollabLeaveBody        ID = "collaboration leave body"
+	CollabLastAdminSubject ID = "collaboration last admin subject"
+	CollabLastAdminBody    ID = "collaboration last admin body"
+)
+
 // All lists the ids that every language has a text for.
 func All() []ID {
 	return []ID{
@@ -69,5 +98,10 @@ func All() []ID {
 		LoginCodeIncorrect, FillInAll, NoAppPasswords, SamePassword, PasswordMismatch, OldPasswordWrong,
 		WeakPassword, PINUpdated, PINMismatch, PINFormat, DirectoryServerText,
 		LetterLinkHint, InviteSubject, InviteBody, InviteLinkBody, InviteButton, InviteFooter,
+		CollabInviteSubject, CollabRemindSubject, CollabInviteBody, CollabMessage, CollabServices,
+		CollabRoleAdmin, CollabRoleMember, CollabAnswer, CollabDecline, CollabInviteFooter,
+		CollabRequestSubject, CollabRequestBody, CollabAnswerRequest, CollabApprovedSubject, CollabApprovedBody,
+		CollabDeniedSubject, CollabDeniedBody, CollabEndsSubject, CollabEndsBody, CollabIdleSubject,
+		CollabIdleBody, CollabLeaveSubject, CollabLeaveBody, CollabLastAdminSubject, CollabLastAdminBody,
 	}
 }

@@ -3,6 +3,7 @@ package normal
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"strings"
 
 	"portico/scim/fault"
@@ -53,11 +54,26 @@ func (n *reader) attribute(path schema.Path, value any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		if object, ok := one.(resource.Object); ok {
+			if err := prune(path, a, object); err != nil {
+				return nil, err
+			}
+		}
 		if resource.Present(one) {
 			read = append(read, one)
 		}
 	}
 	return read, nil
+}
+
+// prune drops the empty parts of an element. One whose value is set for good, such as a member, must have it.
+func prune(path schema.Path, a *schema.Attribute, object resource.Object) error {
+	maps.DeleteFunc(object, func(_ string, part any) bool { return !resource.Present(part) })
+	if value := a.Value(); value != nil && value.Mutability == schema.Immutable && object["value"] == nil {
+		path.Sub = value
+		return fault.Bad(fault.InvalidValue, "%s is required", path)
+	}
+	return nil
 }
 
 // one reads one value of an attribute: an object for a complex one.
@@ -78,8 +94,8 @@ func (n *reader) one(path schema.Path, a *schema.Attribute, value any) (any, err
 	read := make(resource.Object, len(object))
 	for name, part := range object {
 		sub := a.Sub(name)
-		if sub == nil || sub.Mutability == schema.ReadOnly && a.Mutability != schema.ReadOnly {
-			continue // unknown, or filled in by the server
+		if sub == nil || sub.Name == "$ref" || sub.Mutability == schema.ReadOnly && a.Mutability != schema.ReadOnly {
+			continue // unknown, or made by the server
 		}
 		canonical, err := n.sub(path, sub, part)
 		if err != nil {

@@ -163,7 +163,9 @@ type owned struct {
 
 func (e *engine) get(p schema.Path) any { return resource.Get(e.data, p.Extension, p.Attribute.Name) }
 
-func (e *engine) set(p schema.Path, value any) { resource.Set(e.data, p.Extension, p.Attribute.Name, value) }
+func (e *engine) set(p schema.Path, value any) {
+	resource.Set(e.data, p.Extension, p.Attribute.Name, value)
+}
 
 func (e *engine) apply(o *Operation) error {
 	if o.Path.Attribute == nil {

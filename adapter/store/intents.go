@@ -1,0 +1,247 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// The kinds of change that are noted before a directory is asked.
+const (
+	IntentCreate   = "create"
+	IntentRename   = "rename"
+	IntentPassword = "password"
+	IntentDisable  = "disable"
+	IntentDelete   = "delete"
+)
+
+// keepIntents is how long ended intents stay, for Begin to count them.
+const keepIntents = 10 * time.Minute
+
+const maxIntentText = 8 << 10
+
+// Intent is a change of a directory that is under way.
+type Intent struct {
+	ID        int64
+	Kind      string
+	UID       int64  // of a person; 0: none, or a group
+	Directory string // of the entry
+	Stable    string // permanent id; "" while it is being made
+	Name      string // login name before the change, or of the new entry
+	DN        string // before the change
+	Group     bool
+	Actor     string
+	Address   string
+	RequestID string
+	Created   time.Time
+}
+
+func (i Intent) closes() bool { return i.Kind == IntentDisable || i.Kind == IntentDelete }
+
+// BeginIntent notes a change before it is made. owner names this process; the
+// intent is its own for the length of the lease, see RenewIntents. From here on a
+// person whose account is to be closed cannot sign in.
+//
+// ErrExhausted: the actor has closed limit accounts within window already; with
+// limit 0 there is none.
+func (s *Store) BeginIntent(ctx context.Context, i Intent, owner string, lease time.Duration, limit int, window time.Duration) (int64, error) {
+	now := s.clock()
+	var id int64
+	err := s.write(ctx, "begin a change", func(ctx context.Context, t *tx) error {
+		if i.closes() && limit > 0 {
+			var n int
+			err := t.row(ctx, "SELECT count(*) FROM write_intents WHERE actor = ? AND created_at > ? AND closes = 1",
+				clean(i.Actor, maxActorLen), micros(now.Add(-window))).Scan(&n)
+			if err != nil {
+				return err
+			}
+			if n >= limit {
+				return fmt.Errorf("%w: %d accounts closed in %s", ErrExhausted, n, window)
+			}
+		}
+		closes := 0
+		if i.closes() {
+			closes = 1
+		}
+		kind := i.Kind
+		if i.Group {
+			kind = "group " + kind
+		}
+		err := t.row(ctx, `INSERT INTO write_intents (kind, closes, uid, directory, stable, name, dn, actor, address, request_id,
+			owner, lease_until, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+			kind, closes, i.UID, i.Directory, i.Stable, clean(i.Name, maxIntentText), clean(i.DN, maxIntentText), clean(i.Actor, maxActorLen),
+			clean(i.Address, maxActorLen), clean(i.RequestID, maxActorLen), owner, micros(now.Add(lease)), micros(now)).Scan(&id)
+		if err != nil || closes == 0 || i.UID == 0 {
+			return err
+		}
+		return t.setClosing(ctx, i.UID)
+	})
+	return id, err
+}
+
+// setClosing makes locals.closing what the open intents say.
+func (t *tx) setClosing(ctx context.Context, uid int64) error {
+	if err := t.lockPerson(ctx, uid); err != nil {
+		return err
+	}
+	if _, err := t.exec(ctx, "INSERT INTO locals (uid) VALUES (?) ON CONFLICT (uid) DO NOTHING", uid); err != nil {
+		return err
+	}
+	_, err := t.exec(ctx, `UPDATE locals SET revision = revision + 1, closing =
+		(SELECT count(*) FROM write_intents WHERE uid = ? AND closes = 1 AND ended_at = 0) WHERE uid = ?`, uid, uid)
+	if err != nil {
+		return err
+	}
+	return t.changed(ctx, TableLocals, uid)
+}
+
+// Aftermath is what becomes of a person's local data when an intent ends.
+type Aftermath uint8
+
+// The outcomes.
+const (
+	// LeaveAlone: nothing, the change was not made or does not touch it.
+	LeaveAlone Aftermath = iota
+	// EndSessions: the sessions end.
+	EndSessions
+	// CloseAccount: sessions, app passwords, mobile and other codes, login keys and
+	// API keys of the person end.
+	CloseAccount
+	// ForgetAll: that, and all else that is stored of the person, see ForgetPerson.
+	ForgetAll
+)
+
+// EndIntent ends an intent, with what follows locally and its records in the
+// security log, in one transaction. Twice does nothing the second time.
+func (s *Store) EndIntent(ctx context.Context, id int64, then Aftermath, note ...Record) error {
+	return s.write(ctx, "end a change", func(ctx context.Context, t *tx) error {
+		var uid, closes int64
+		err := t.row(ctx, "UPDATE write_intents SET ended_at = ? WHERE id = ? AND ended_at = 0 RETURNING uid, closes",
+			micros(s.clock()), id).Scan(&uid, &closes)
+		if isNoRows(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if uid != 0 {
+			if err := t.follow(ctx, uid, then); err != nil {
+				return err
+			}
+			if closes != 0 {
+				if err := t.setClosing(ctx, uid); err != nil {
+					return err
+				}
+			}
+		}
+		return t.note(ctx, note)
+	})
+}
+
+func isNoRows(err error) bool { return err == sql.ErrNoRows } //nolint:errorlint // straight from Scan
+
+func (t *tx) follow(ctx context.Context, uid int64, then Aftermath) error {
+	if then == LeaveAlone {
+		return nil
+	}
+	if err := t.lockPerson(ctx, uid); err != nil {
+		return err
+	}
+	switch then {
+	case EndSessions:
+		_, err := t.exec(ctx, endSessions+"uid = ?", true, []byte{}, false, uid)
+		return err
+	case ForgetAll:
+		return t.forgetPerson(ctx, uid)
+	default:
+		return t.closeAccount(ctx, uid)
+	}
+}
+
+// closeAccount ends every way in that is stored here.
+func (t *tx) closeAccount(ctx context.Context, uid int64) error {
+	for _, table := range []string{"app_passwords", "mobile_codes", "onetime_codes", "login_keys"} {
+		if _, err := t.exec(ctx, "DELETE FROM "+table+" WHERE uid = ?", uid); err != nil {
+			return err
+		}
+	}
+	if _, err := t.exec(ctx, endSessions+"uid = ?", true, []byte{}, false, uid); err != nil {
+		return err
+	}
+	if err := t.changed(ctx, TableLocals, uid); err != nil {
+		return err
+	}
+	return t.revokeKeysOf(ctx, uid)
+}
+
+// RenewIntents keeps the open intents of a process its own.
+func (s *Store) RenewIntents(ctx context.Context, owner string, lease time.Duration) error {
+	return s.write(ctx, "renew changes", func(ctx context.Context, t *tx) error {
+		_, err := t.exec(ctx, "UPDATE write_intents SET lease_until = ? WHERE owner = ? AND ended_at = 0",
+			micros(s.clock().Add(lease)), owner)
+		return err
+	})
+}
+
+// ReleaseIntent lets an intent be claimed at once: its outcome is not known here.
+func (s *Store) ReleaseIntent(ctx context.Context, id int64) error {
+	return s.write(ctx, "release a change", func(ctx context.Context, t *tx) error {
+		_, err := t.exec(ctx, "UPDATE write_intents SET owner = '', lease_until = 0 WHERE id = ? AND ended_at = 0", id)
+		return err
+	})
+}
+
+// ClaimIntents hands out at most limit open intents whose process is gone; they
+// are the owner's from then on.
+func (s *Store) ClaimIntents(ctx context.Context, owner string, lease time.Duration, limit int) ([]Intent, error) {
+	now := s.clock()
+	var waiting int
+	err := s.one(ctx, "open changes", "SELECT count(*) FROM write_intents WHERE ended_at = 0 AND lease_until <= ?", []any{micros(now)}, &waiting)
+	if err != nil || waiting == 0 {
+		return nil, err
+	}
+	var list []Intent
+	err = s.write(ctx, "claim changes", func(ctx context.Context, t *tx) error {
+		list = nil
+		return t.each(ctx, `UPDATE write_intents SET owner = ?, lease_until = ? WHERE ended_at = 0 AND lease_until <= ? AND id IN
+			(SELECT id FROM write_intents WHERE ended_at = 0 AND lease_until <= ? ORDER BY id LIMIT ?)
+			RETURNING id, kind, uid, directory, stable, name, dn, actor, address, request_id, created_at`,
+			[]any{owner, micros(now.Add(lease)), micros(now), micros(now), limit}, func(rows *sql.Rows) error {
+				var i Intent
+				var created int64
+				err := rows.Scan(&i.ID, &i.Kind, &i.UID, &i.Directory, &i.Stable, &i.Name, &i.DN, &i.Actor, &i.Address, &i.RequestID, &created)
+				i.Created = when(created)
+				if kind, ok := cutGroup(i.Kind); ok {
+					i.Kind, i.Group = kind, true
+				}
+				list = append(list, i)
+				return err
+			})
+	})
+	return list, err
+}
+
+func cutGroup(kind string) (string, bool) {
+	const prefix = "group "
+	if len(kind) > len(prefix) && kind[:len(prefix)] == prefix {
+		return kind[len(prefix):], true
+	}
+	return kind, false
+}
+
+// OpenIntents is how many changes are under way or wait for their outcome to be
+// found out.
+func (s *Store) OpenIntents(ctx context.Context) (int, error) {
+	var n int
+	err := s.one(ctx, "open changes", "SELECT count(*) FROM write_intents WHERE ended_at = 0", nil, &n)
+	return n, err
+}
+
+// purgeIntents deletes those that ended a while ago.
+func (s *Store) purgeIntents(ctx context.Context) error {
+	return s.write(ctx, "tidy changes", func(ctx context.Context, t *tx) error {
+		_, err := t.exec(ctx, "DELETE FROM write_intents WHERE ended_at <> 0 AND ended_at < ?", micros(s.clock().Add(-keepIntents)))
+		return err
+	})
+}

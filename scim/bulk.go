@@ -1,0 +1,455 @@
+package scim
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"portico/scim/fault"
+	"portico/scim/normal"
+	"portico/scim/resource"
+)
+
+// bulkStep is one operation of a bulk request.
+type bulkStep struct {
+	method  string
+	bulkID  string
+	kind    *kind
+	id      string // of the resource, or bulkId:x
+	data    resource.Object
+	version string
+	fault   error // known before it was tried
+
+	needs  map[string]bool // bulkIds that it refers to
+	done   bool
+	broken bool
+	result bulkResult
+}
+
+// bulkResult is what a bulk answer says of one operation.
+type bulkResult struct {
+	Location string     `json:"location,omitempty"`
+	Method   string     `json:"method"`
+	BulkID   string     `json:"bulkId,omitempty"`
+	Version  string     `json:"version,omitempty"`
+	Status   string     `json:"status"`
+	Response *wireError `json:"response,omitempty"`
+}
+
+// bulk answers POST /Bulk (RFC 7644 section 3.7).
+func (x *exchange) bulk() error {
+	body, err := x.body()
+	if err != nil {
+		return err
+	}
+	if err = normal.Message(body, bulkURN); err != nil {
+		return err
+	}
+	list, ok := normal.Member(body, "Operations").([]any)
+	if !ok || len(list) == 0 {
+		return fault.Bad(fault.InvalidSyntax, "Operations must be a list of one operation or more")
+	}
+	if len(list) > x.s.cfg.BulkOperations {
+		return fault.New(http.StatusRequestEntityTooLarge, "", "more than %d operations", x.s.cfg.BulkOperations)
+	}
+	most := 0
+	if value := normal.Member(body, "failOnErrors"); value != nil {
+		number, _ := value.(json.Number)
+		if most, err = strconv.Atoi(number.String()); err != nil || most < 1 {
+			return fault.Bad(fault.InvalidValue, "failOnErrors: want a number from 1")
+		}
+	}
+	run := &bulkRun{x: x, most: most, ids: map[string]string{}, makers: map[string]*bulkStep{}}
+	for _, element := range list {
+		run.read(element)
+	}
+	run.all()
+	x.s.write(x.w, x.r, http.StatusOK, run.answer())
+	return nil
+}
+
+// bulkRun carries out the operations of a bulk request.
+type bulkRun struct {
+	x        *exchange
+	steps    []*bulkStep
+	makers   map[string]*bulkStep // bulkId → the POST that makes it
+	ids      map[string]string    // bulkId → id
+	most     int                  // failures before it stops; 0: never
+	failures int
+	links    []bulkLink
+}
+
+// bulkLink is a reference that had to wait because two resources refer to each other.
+type bulkLink struct {
+	step  *bulkStep
+	path  string
+	value any
+}
+
+// read takes in one operation. What is wrong with it is kept for its turn.
+func (b *bulkRun) read(element any) {
+	st := &bulkStep{needs: map[string]bool{}}
+	b.steps = append(b.steps, st)
+	object, ok := element.(resource.Object)
+	if !ok {
+		st.fault = fault.Bad(fault.InvalidSyntax, "an operation is an object")
+		return
+	}
+	st.method, _ = normal.Member(object, "method").(string)
+	st.method = strings.ToUpper(st.method)
+	st.bulkID, _ = normal.Member(object, "bulkId").(string)
+	st.version, _ = normal.Member(object, "version").(string)
+	st.result = bulkResult{Method: st.method, BulkID: st.bulkID}
+	path, _ := normal.Member(object, "path").(string)
+	if st.fault = st.aim(b.x.s, path); st.fault != nil {
+		return
+	}
+	data := normal.Member(object, "data")
+	if operations, isList := data.([]any); isList && st.method == http.MethodPatch {
+		data = resource.Object{"Operations": operations}
+	}
+	st.data, _ = data.(resource.Object)
+	if st.data == nil && st.method != http.MethodDelete {
+		st.fault = fault.Bad(fault.InvalidSyntax, "data is missing")
+		return
+	}
+	if st.method == http.MethodPatch {
+		st.data["schemas"] = []any{normal.PatchOp}
+	}
+	findIDs(st.data, st.needs)
+	if name, is := strings.CutPrefix(st.id, "bulkId:"); is {
+		st.needs[name] = true
+	}
+	if st.method != http.MethodPost {
+		return
+	}
+	if b.makers[st.bulkID] != nil {
+		st.fault = fault.Bad(fault.InvalidValue, "the bulkId is there twice")
+		return
+	}
+	b.makers[st.bulkID] = st
+}
+
+// aim finds out what an operation is about.
+func (st *bulkStep) aim(s *Service, path string) error {
+	first, rest, deeper := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	id, err := url.PathUnescape(rest)
+	if st.kind = s.kindAt(first); st.kind == nil || err != nil || deeper && (id == "" || strings.Contains(rest, "/")) {
+		return fault.Bad(fault.InvalidPath, "the path %q leads to no resource type", fault.Clip(path))
+	}
+	st.id = id
+	switch st.method {
+	case http.MethodPost:
+		if deeper {
+			return fault.New(http.StatusMethodNotAllowed, "", "POST needs the path of a resource type")
+		}
+		if st.bulkID == "" {
+			return fault.Bad(fault.InvalidSyntax, "POST needs a bulkId")
+		}
+	case http.MethodPut, http.MethodPatch, http.MethodDelete:
+		if !deeper {
+			return fault.New(http.StatusMethodNotAllowed, "", "%s needs the path of a resource", st.method)
+		}
+	default:
+		return fault.Bad(fault.InvalidSyntax, "method: want POST, PUT, PATCH or DELETE")
+	}
+	return nil
+}
+
+// findIDs collects the bulkIds that a value refers to.
+func findIDs(value any, into map[string]bool) {
+	switch v := value.(type) {
+	case string:
+		if name, is := strings.CutPrefix(v, "bulkId:"); is {
+			into[name] = true
+		}
+		eachInFilter(v, func(name string) { into[name] = true })
+	case []any:
+		for _, element := range v {
+			findIDs(element, into)
+		}
+	case resource.Object:
+		for _, part := range v {
+			findIDs(part, into)
+		}
+	}
+}
+
+// eachInFilter finds bulkIds inside the brackets of a path, such as members[value eq "bulkId:x"].
+func eachInFilter(text string, found func(string)) {
+	for {
+		at := strings.Index(text, `"bulkId:`)
+		if at < 0 {
+			return
+		}
+		name, rest, closed := strings.Cut(text[at+len(`"bulkId:`):], `"`)
+		if !closed {
+			return
+		}
+		found(name)
+		text = rest
+	}
+}
+
+// all carries out everything: first what waits for nothing, in the order of the request; of operations that wait for
+// each other, the first one that makes a resource is carried out without the references.
+func (b *bulkRun) all() {
+	for !b.stopped() {
+		st := b.next()
+		if st == nil {
+			break
+		}
+		b.run(st)
+		b.connect()
+	}
+}
+
+func (b *bulkRun) stopped() bool { return b.most > 0 && b.failures >= b.most }
+
+// next picks the operation whose turn it is.
+func (b *bulkRun) next() *bulkStep {
+	var breaker, first *bulkStep
+	for _, st := range b.steps {
+		if st.done {
+			continue
+		}
+		if first == nil {
+			first = st
+		}
+		waits := false
+		for name := range st.needs {
+			if maker := b.makers[name]; maker != nil && !maker.done {
+				waits = true
+			}
+		}
+		if !waits {
+			return st
+		}
+		if breaker == nil && st.method == http.MethodPost && !st.needs[st.bulkID] {
+			breaker = st
+		}
+	}
+	if breaker != nil {
+		return breaker
+	}
+	return first
+}
+
+// run carries out one operation and writes down how it went.
+func (b *bulkRun) run(st *bulkStep) {
+	st.done = true
+	out, err := b.attempt(st)
+	if err != nil {
+		b.fail(st, err)
+		return
+	}
+	st.result.Status = strconv.Itoa(out.status)
+	if st.id != "" {
+		st.result.Location = b.x.s.cfg.BaseURL + st.kind.Type.Endpoint + "/" + url.PathEscape(st.id)
+	}
+	if out.resource != nil {
+		st.result.Version = resource.ETag(out.resource.Version)
+	}
+}
+
+func (b *bulkRun) fail(st *bulkStep, err error) {
+	e := fault.Of(err)
+	if e.Status >= http.StatusInternalServerError {
+		b.x.s.deps.Log.ErrorContext(b.x.r.Context(), "SCIM bulk operation failed", "error", err.Error())
+	}
+	body := errorBody(e)
+	st.result.Status, st.result.Response = body.Status, &body
+	if st.method != http.MethodPost && st.id != "" && st.kind != nil && !strings.HasPrefix(st.id, "bulkId:") {
+		st.result.Location = b.x.s.cfg.BaseURL + st.kind.Type.Endpoint + "/" + url.PathEscape(st.id)
+	}
+	if !st.broken {
+		b.failures++
+	}
+	st.broken = true
+}
+
+// attempt puts ids in the place of bulkIds and hands the operation on.
+func (b *bulkRun) attempt(st *bulkStep) (outcome, error) {
+	if st.fault != nil {
+		return outcome{}, st.fault
+	}
+	if err := b.resolve(st); err != nil {
+		return outcome{}, err
+	}
+	s := &step{x: b.x, kind: st.kind, id: st.id, projection: st.kind.all}
+	if st.version != "" && st.method != http.MethodPost {
+		var err error
+		if s.condition, err = conditionOf(http.Header{"If-Match": {st.version}}); err != nil {
+			return outcome{}, fault.Bad(fault.InvalidValue, "version is no entity tag")
+		}
+	}
+	switch st.method {
+	case http.MethodPost:
+		out, err := s.create(st.data)
+		if err == nil {
+			st.id = out.resource.ID
+			b.ids[st.bulkID] = st.id
+		}
+		return out, err
+	case http.MethodPut:
+		return s.put(st.data)
+	case http.MethodPatch:
+		return s.patch(st.data)
+	}
+	return s.remove()
+}
+
+// resolve replaces bulkIds. What cannot be resolved yet is taken out and put on the list of links.
+func (b *bulkRun) resolve(st *bulkStep) error {
+	later := false
+	for name := range st.needs {
+		maker := b.makers[name]
+		switch {
+		case maker == nil || maker.broken || maker == st:
+			return fault.New(http.StatusConflict, "", "bulkId:%s stands for no resource", fault.Clip(name))
+		case !maker.done:
+			later = true
+		}
+	}
+	if later {
+		if st.method != http.MethodPost {
+			return fault.New(http.StatusConflict, "", "the operation waits for one that waits for it")
+		}
+		b.postpone(st)
+	}
+	st.data, _ = b.replace(st.data).(resource.Object)
+	if name, is := strings.CutPrefix(st.id, "bulkId:"); is {
+		st.id = b.ids[name]
+	}
+	return nil
+}
+
+// open tells whether a value refers to something that is not made yet.
+func (b *bulkRun) open(value any) bool {
+	found := map[string]bool{}
+	findIDs(value, found)
+	for name := range found {
+		if b.ids[name] == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// postpone takes references that cannot be resolved yet out of a new resource.
+func (b *bulkRun) postpone(st *bulkStep) {
+	take := func(object resource.Object, prefix string) {
+		for name, value := range object {
+			if !b.open(value) {
+				continue
+			}
+			list, isList := value.([]any)
+			if !isList {
+				b.links = append(b.links, bulkLink{st, prefix + name, value})
+				delete(object, name)
+				continue
+			}
+			var now, then []any
+			for _, element := range list {
+				if b.open(element) {
+					then = append(then, element)
+				} else {
+					now = append(now, element)
+				}
+			}
+			object[name] = now
+			b.links = append(b.links, bulkLink{st, prefix + name, then})
+		}
+	}
+	for name, value := range st.data {
+		if inner, ok := value.(resource.Object); ok && st.kind.Type.Extension(name) != nil {
+			take(inner, name+":")
+		}
+	}
+	take(st.data, "")
+}
+
+// replace puts ids in the place of bulkIds.
+func (b *bulkRun) replace(value any) any {
+	switch v := value.(type) {
+	case string:
+		if name, is := strings.CutPrefix(v, "bulkId:"); is && b.ids[name] != "" {
+			return b.ids[name]
+		}
+		eachInFilter(v, func(name string) {
+			if id := b.ids[name]; id != "" {
+				v = strings.ReplaceAll(v, `"bulkId:`+name+`"`, strconv.Quote(id))
+			}
+		})
+		return v
+	case []any:
+		list := make([]any, len(v))
+		for i, element := range v {
+			list[i] = b.replace(element)
+		}
+		return list
+	case resource.Object:
+		object := make(resource.Object, len(v))
+		for name, part := range v {
+			object[name] = b.replace(part)
+		}
+		return object
+	}
+	return value
+}
+
+// connect adds the postponed references whose two ends are there now. When one end cannot be made, the resource at the
+// other end stays, and its operation is reported as failed.
+func (b *bulkRun) connect() {
+	waiting := b.links[:0]
+	for _, link := range b.links {
+		switch {
+		case link.step.broken:
+		case b.lost(link.value):
+			b.fail(link.step, fault.New(http.StatusConflict, "", "%s refers to a resource that could not be made", link.path))
+		case b.open(link.value):
+			waiting = append(waiting, link)
+		default:
+			s := &step{x: b.x, kind: link.step.kind, id: link.step.id, projection: link.step.kind.all}
+			out, err := s.patch(resource.Object{
+				"schemas":    []any{normal.PatchOp},
+				"Operations": []any{resource.Object{"op": "add", "path": link.path, "value": b.replace(link.value)}},
+			})
+			if err != nil {
+				b.fail(link.step, err)
+			} else if out.resource != nil && out.resource.Version != "" {
+				link.step.result.Version = resource.ETag(out.resource.Version)
+			}
+		}
+	}
+	b.links = waiting
+}
+
+// lost tells whether a value refers to something that will never be made.
+func (b *bulkRun) lost(value any) bool {
+	found := map[string]bool{}
+	findIDs(value, found)
+	for name := range found {
+		if maker := b.makers[name]; maker == nil || maker.broken {
+			return true
+		}
+	}
+	return false
+}
+
+// answer renders the results of what was tried, in the order of the request.
+func (b *bulkRun) answer() []byte {
+	answer := struct {
+		Schemas    []string     `json:"schemas"`
+		Operations []bulkResult `json:"Operations"`
+	}{Schemas: []string{bulkedURN}, Operations: []bulkResult{}}
+	for _, st := range b.steps {
+		if st.done {
+			answer.Operations = append(answer.Operations, st.result)
+		}
+	}
+	body, _ := json.Marshal(answer) // of strings only
+	return body
+}
