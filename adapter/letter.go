@@ -28,7 +28,7 @@ type Letter struct {
 	// Other is the text of a second, smaller link to OtherPath; "" for none.
 	Other     texts.ID
 	OtherPath string
-	Footer texts.ID // small print below the link; "" for none
+	Footer    texts.ID // small print below the link; "" for none
 }
 
 // CanMail tells whether mail leaves this installation at all.

@@ -2,8 +2,10 @@ package adapter
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"strings"
+	"time"
 
 	"portico/adapter/store"
 	"portico/directory"
@@ -14,6 +16,7 @@ type Writes interface {
 	Writable(name string) (string, error)
 	Create(ctx context.Context, dir string, n directory.NewEntry) (*directory.Entry, error)
 	Modify(ctx context.Context, id directory.ID, c directory.Change) (*directory.Entry, error)
+	Delete(ctx context.Context, id directory.ID, ifVersion string) error
 }
 
 // canMakePeople tells whether people can be made in the directory.
@@ -32,8 +35,12 @@ func (a *Adapter) makePerson(ctx context.Context, i store.Invitation, in Accepta
 	if err := a.checkNewPassword(chosen, "\x00", in.Password); err != nil { // there is no old one
 		return nil, err
 	}
+	first := in.Password
+	if a.passwords != nil {
+		first = rand.Text() + "-a1" // replaced at once, see setChosen
+	}
 	entry, err := a.writes.Create(ctx, a.cfg.Users.Directory, directory.NewEntry{
-		Kind: directory.KindPerson, Name: directory.FoldName(in.Username), Password: in.Password,
+		Kind: directory.KindPerson, Name: directory.FoldName(in.Username), Password: first,
 		Attributes: directory.Attributes{
 			directory.AttrGivenName: {i.GivenName}, directory.AttrFamilyName: {i.FamilyName},
 			directory.AttrName: {i.GivenName + " " + i.FamilyName}, directory.AttrMail: {i.MailShown},
@@ -42,7 +49,33 @@ func (a *Adapter) makePerson(ctx context.Context, i store.Invitation, in Accepta
 	if err != nil {
 		return nil, a.fromWrite(ctx, err, "username")
 	}
+	if err := a.setChosen(ctx, entry, first, in.Password); err != nil {
+		return nil, err
+	}
 	return entry, a.logEvent(ctx, EventUserAdded, 0, client, "user "+entry.Login+" made in directory "+entry.ID.Directory+" by invitation")
+}
+
+// setChosen has the new person change the first password to the chosen one.
+// Servers demand another change of a password that somebody else has set, and only
+// for people do they check it by their rules. Where it is refused, the entry is
+// taken away again.
+func (a *Adapter) setChosen(ctx context.Context, entry *directory.Entry, first, chosen string) error {
+	if a.passwords == nil {
+		return nil
+	}
+	err := a.passwords.ChangePassword(ctx, entry, first, chosen)
+	if err == nil {
+		return nil
+	}
+	if undone := a.writes.Delete(context.WithoutCancel(ctx), entry.ID, ""); undone != nil {
+		a.log.ErrorContext(ctx, "somebody was made in the directory without the chosen password and could not be taken away again; delete the entry or set its password",
+			"dn", entry.DN, "error", undone)
+	}
+	refusal, refused := errors.AsType[*directory.PasswordError](err)
+	if !refused {
+		return &Error{Kind: Unavailable, Cause: err, RetryAfter: 5 * time.Second}
+	}
+	return &Error{Kind: Invalid, Field: FieldNewPassword, Text: faultText(refusal.Fault), Cause: err}
 }
 
 // fromWrite turns the faults of writes into kinds. name is what an existing entry

@@ -83,6 +83,7 @@ func (p *program) rootCommand() *cobra.Command {
 		p.userCommand(),
 		p.auditCommand(),
 		p.mailCommand(),
+		p.invitationCommand(),
 		p.sampleCommand(),
 	)
 	strict(root)
