@@ -200,9 +200,9 @@ func (o *office) shoot(ctx context.Context, name string) {
 	if folder == "" {
 		return
 	}
-	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(90))
+	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	if err == nil {
-		err = os.WriteFile(filepath.Join(folder, name+".jpg"), picture, 0o600)
+		err = os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o600)
 	}
 	if err != nil {
 		o.t.Error(err)
