@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"strings"
 
 	"portico/adapter/store"
 	"portico/directory"
@@ -380,23 +379,3 @@ func (a *Adapter) setEnabled(ctx context.Context, by *UserCaller, uid int64, ent
 	}
 	return a.EndSessions(ctx, uid, client, "account disabled by "+by.name())
 }
-
-// RemoveUser disables a user, or withdraws a pending invitation; people are never
-// deleted from the directory here. Errors: as ChangeUser.
-func (a *Adapter) RemoveUser(ctx context.Context, by *UserCaller, name string, client Client) error {
-	if !by.May(MayManageUsers) {
-		return &Error{Kind: Denied, Field: MayManageUsers}
-	}
-	_, invitation, err := a.findUser(ctx, name)
-	if err != nil {
-		return err
-	}
-	if invitation != nil {
-		return a.WithdrawInvitation(ctx, invitation.ID, by.name(), client)
-	}
-	no := false
-	return a.ChangeUser(ctx, by, name, UserChange{Enabled: &no}, client)
-}
-
-// blank tells whether a text has nothing that can be seen.
-func blank(text string) bool { return strings.TrimSpace(text) == "" }
