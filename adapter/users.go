@@ -33,6 +33,9 @@ func (a *Adapter) EachUser(ctx context.Context, by *UserCaller, do func(*User) e
 	if err := a.numberEverybody(ctx); err != nil {
 		return err
 	}
+	if err := a.slugEverything(ctx); err != nil { // at once, not one by one
+		return err
+	}
 	invited, err := a.store.Invitations(ctx, false)
 	if err != nil {
 		return fromStore(err, "invitation")
