@@ -2,10 +2,11 @@ package adapter
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"runtime"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"portico/adapter/store"
@@ -78,6 +79,9 @@ type Config struct {
 	MinPasswordLength int
 	Integration       IntegrationConfig
 	Users             UsersConfig
+	// ClosingLimit is how many accounts one actor may disable or delete in a minute.
+	// Default 500; negative: any number.
+	ClosingLimit int
 	// CacheSize bounds each of the caches, in entries. Default 20000.
 	CacheSize int
 }
@@ -114,8 +118,12 @@ type Adapter struct {
 	uses    *keyUses
 
 	mailQueued chan struct{} // wakes the outbox
+	restarts   atomic.Int64  // of background work that panicked
 
 	teamwork
+
+	process string       // names this process among those that share the store
+	acts    atomic.Int64 // changes under way
 
 	personal
 }
@@ -131,7 +139,8 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		return nil, err
 	}
 	a := &Adapter{
-		cfg: cfg, dir: deps.Directory, store: deps.Store, passwords: deps.Passwords, lists: deps.Lists, writes: deps.Writes, log: deps.Log, now: deps.Now,
+		cfg: cfg, dir: deps.Directory, store: deps.Store, passwords: deps.Passwords, lists: deps.Lists,
+		writes: deps.Writes, log: deps.Log, now: deps.Now,
 		numbers: cache.New[directory.ID, int64](2 * cfg.CacheSize),
 		owners:  cache.New[numberKey, directory.ID](2 * cfg.CacheSize),
 		locals:  cache.New[int64, store.Local](cfg.CacheSize),
@@ -142,36 +151,13 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		uses:    newKeyUses(),
 
 		mailQueued: make(chan struct{}, 1),
+		process:    rand.Text(),
 
 		personal: newPersonal(cfg),
 		teamwork: teamwork{slugs: cache.New[int64, store.Slug](cfg.CacheSize)},
 	}
 	deps.Store.Watch(a.storeChanged)
 	return a, nil
-}
-
-// Run does the adapter's work in the background until ctx ends: it writes down
-// when keys were last used, and clears away what the store needs no more.
-func (a *Adapter) Run(ctx context.Context) error {
-	var mail sync.WaitGroup
-	mail.Go(func() { a.runMail(ctx) })
-	defer mail.Wait()
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer cancel()
-			a.writeKeyUses(last)
-			return nil
-		case <-tick.C:
-			a.writeKeyUses(ctx)
-			if err := a.store.Maintain(ctx); err != nil && ctx.Err() == nil {
-				a.log.WarnContext(ctx, "the database could not be tidied; it is tried again in a minute", "error", err)
-			}
-		}
-	}
 }
 
 func withDefaults(cfg Config) Config {
@@ -186,6 +172,9 @@ func withDefaults(cfg Config) Config {
 	}
 	if cfg.MinPasswordLength <= 0 {
 		cfg.MinPasswordLength = 8
+	}
+	if cfg.ClosingLimit == 0 {
+		cfg.ClosingLimit = 500
 	}
 	if cfg.CacheSize <= 0 {
 		cfg.CacheSize = 20000

@@ -12,6 +12,7 @@ import (
 
 	"portico/adapter/store"
 	"portico/directory"
+	"portico/internal/texts"
 )
 
 const (
@@ -69,7 +70,7 @@ func isAppPassword(text string) bool {
 // again. by says who did it, "" for the person. Errors: NotFound "user",
 // Conflict "app password" when the person has too many.
 func (a *Adapter) AddAppPassword(ctx context.Context, key PersonKey, description, by string, client Client) (string, error) {
-	uid, err := a.uidOf(ctx, key)
+	entry, uid, err := a.known(ctx, key)
 	if err != nil {
 		return "", err
 	}
@@ -79,6 +80,7 @@ func (a *Adapter) AddAppPassword(ctx context.Context, key PersonKey, description
 	if err != nil {
 		return "", fromStore(err, "app password")
 	}
+	a.notice(ctx, entry, texts.NoticeAppPassword, client)
 	return plain, nil
 }
 
@@ -102,12 +104,16 @@ func (a *Adapter) ListAppPasswords(ctx context.Context, key PersonKey) ([]AppPas
 // RevokeAppPassword ends one app password of a person. Errors: NotFound "user"
 // or "app password".
 func (a *Adapter) RevokeAppPassword(ctx context.Context, key PersonKey, id int64, by string, client Client) error {
-	uid, err := a.uidOf(ctx, key)
+	entry, uid, err := a.known(ctx, key)
 	if err != nil {
 		return err
 	}
 	err = a.store.RemoveAppPassword(ctx, uid, id, record(EventUserEdited, uid, by, client, "app password revoked"))
-	return fromStore(err, "app password")
+	if err != nil {
+		return fromStore(err, "app password")
+	}
+	a.notice(ctx, entry, texts.NoticeAppPasswordRevoked, client)
+	return nil
 }
 
 // ownsAppPassword tells whether text is an app password of the person. What was

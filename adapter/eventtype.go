@@ -18,6 +18,8 @@ func (t EventType) String() string {
 		EventOrgChanged: "organisation changed", EventCollabMade: "collaboration made", EventCollabChanged: "collaboration changed",
 		EventCollabEnded: "collaboration ended", EventCollabMember: "membership changed", EventCollabGroup: "collaboration group changed",
 		EventCollabInvite: "invitation changed", EventCollabService: "connection changed", EventCollabRefused: "collaboration API refused",
+		EventGroupAdded: "group added", EventGroupEdited: "group edited", EventGroupRemoved: "group removed",
+		EventClosingRefused: "too many accounts closed",
 	}
 	if name, ok := names[t]; ok {
 		return name

@@ -65,6 +65,13 @@ func (a *Adapter) MembersOf(ctx context.Context, gid int64) ([]*Person, error) {
 
 // groups turns entries into groups, in order of gid.
 func (a *Adapter) groups(ctx context.Context, entries []*directory.Entry) ([]*Group, error) {
+	groups, err := a.groupsInOrder(ctx, entries)
+	slices.SortFunc(groups, func(x, y *Group) int { return cmp.Compare(x.GID, y.GID) })
+	return groups, err
+}
+
+// groupsInOrder turns entries into groups, in their order.
+func (a *Adapter) groupsInOrder(ctx context.Context, entries []*directory.Entry) ([]*Group, error) {
 	gids, err := a.numbersOf(ctx, groupNumber, entries)
 	if err != nil {
 		return nil, err
@@ -79,6 +86,5 @@ func (a *Adapter) groups(ctx context.Context, entries []*directory.Entry) ([]*Gr
 			Attributes:  e.Attributes,
 		}
 	}
-	slices.SortFunc(groups, func(x, y *Group) int { return cmp.Compare(x.GID, y.GID) })
 	return groups, nil
 }

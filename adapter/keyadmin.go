@@ -57,12 +57,13 @@ func (a *Adapter) CreateKey(ctx context.Context, r KeyRequest) (KeyInfo, string,
 	if err != nil {
 		return KeyInfo{}, "", err
 	}
-	key, plain, err := a.store.CreateKey(ctx, n)
+	key, plain, err := a.store.CreateKey(ctx, n, func(plain string) store.Record {
+		return record(EventKeyCreated, n.User, "", Client{}, "key "+maskKey(plain)+" for "+r.API+": "+r.Label)
+	})
 	if err != nil {
 		return KeyInfo{}, "", fromStore(err, "value")
 	}
-	err = a.logEvent(ctx, EventKeyCreated, key.User, Client{}, "key "+maskKey(plain)+" for "+r.API+": "+r.Label)
-	return keyInfo(key), plain, err
+	return keyInfo(key), plain, nil
 }
 
 func (a *Adapter) newKey(ctx context.Context, r KeyRequest) (store.NewKey, error) {
@@ -123,10 +124,8 @@ func (a *Adapter) RevokeKey(ctx context.Context, id int64) error {
 	if err != nil {
 		return fromStore(err, "key")
 	}
-	if err := a.store.RevokeKey(ctx, id); err != nil {
-		return fromStore(err, "key")
-	}
-	return a.logEvent(ctx, EventKeyRevoked, key.User, Client{}, "key "+key.Label+" for "+key.API)
+	err = a.store.RevokeKey(ctx, id, record(EventKeyRevoked, key.User, "", Client{}, "key "+key.Label+" for "+key.API))
+	return fromStore(err, "key")
 }
 
 func keyInfo(k store.Key) KeyInfo {

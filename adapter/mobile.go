@@ -8,6 +8,7 @@ import (
 
 	"portico/adapter/store"
 	"portico/directory"
+	"portico/internal/texts"
 )
 
 // MobileCode is a paired mobile device as lists show it.
@@ -97,7 +98,7 @@ func maskMobileCode(code string) string {
 // it in plain; it cannot be shown again. by says who did it, "" for the person.
 // Errors: NotFound "user", Conflict "mobile code" when the person has too many.
 func (a *Adapter) AddMobileCode(ctx context.Context, key PersonKey, description, by string, client Client) (string, error) {
-	uid, err := a.uidOf(ctx, key)
+	entry, uid, err := a.known(ctx, key)
 	if err != nil {
 		return "", err
 	}
@@ -107,6 +108,7 @@ func (a *Adapter) AddMobileCode(ctx context.Context, key PersonKey, description,
 	if err != nil {
 		return "", fromStore(err, "mobile code")
 	}
+	a.notice(ctx, entry, texts.NoticeMobile, client)
 	return code, nil
 }
 
@@ -129,10 +131,14 @@ func (a *Adapter) ListMobileCodes(ctx context.Context, key PersonKey) ([]MobileC
 
 // RevokeMobileCode ends one sync code. Errors: NotFound "user" or "mobile code".
 func (a *Adapter) RevokeMobileCode(ctx context.Context, key PersonKey, id int64, by string, client Client) error {
-	uid, err := a.uidOf(ctx, key)
+	entry, uid, err := a.known(ctx, key)
 	if err != nil {
 		return err
 	}
 	err = a.store.RemoveMobileCode(ctx, uid, id, record(EventUserEdited, uid, by, client, "mobile device removed"))
-	return fromStore(err, "mobile code")
+	if err != nil {
+		return fromStore(err, "mobile code")
+	}
+	a.notice(ctx, entry, texts.NoticeMobileRemoved, client)
+	return nil
 }

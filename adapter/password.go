@@ -12,6 +12,7 @@ import (
 
 	"portico/adapter/store"
 	"portico/directory"
+	"portico/internal/texts"
 )
 
 // Passwords changes people's passwords in their directory.
@@ -73,6 +74,7 @@ func (a *Adapter) ChangePassword(ctx context.Context, key PersonKey, oldPassword
 	if err := a.passwords.ChangePassword(ctx, entry, oldPassword, newPassword); err != nil {
 		return a.notChanged(ctx, person, client, err)
 	}
+	a.notice(ctx, entry, texts.NoticePassword, client)
 	return a.passwordChanged(ctx, person, client)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"portico/adapter/store"
 	"portico/directory"
+	"portico/internal/texts"
 )
 
 const maxPINLen = 8
@@ -100,18 +101,18 @@ func readPIN(text string) (string, bool) {
 // SetPIN sets a person's PIN, 1 to 8 digits; "" removes it. by says who did it,
 // "" for the person. Errors: Invalid "pin", NotFound "user", Throttled.
 func (a *Adapter) SetPIN(ctx context.Context, key PersonKey, pin, by string, client Client) error {
-	uid, err := a.uidOf(ctx, key)
+	entry, uid, err := a.known(ctx, key)
 	if err != nil {
 		return err
 	}
 	var hash string
-	text := "PIN removed"
+	text, told := "PIN removed", texts.NoticePINRemoved
 	if pin != "" {
 		digits, ok := readPIN(pin)
 		if !ok {
 			return invalid("pin", "a PIN is 1 to %d digits", maxPINLen)
 		}
-		text = "PIN set"
+		text, told = "PIN set", texts.NoticePIN
 		err := a.slow.do(ctx, func() error {
 			hash = hashSlowly(a.store.PINDigest(uid, digits), pinCost())
 			return nil
@@ -121,5 +122,9 @@ func (a *Adapter) SetPIN(ctx context.Context, key PersonKey, pin, by string, cli
 		}
 	}
 	err = a.store.SetPINHash(ctx, uid, hash, record(EventUserEdited, uid, by, client, text))
-	return fromStore(err, "user")
+	if err != nil {
+		return fromStore(err, "user")
+	}
+	a.notice(ctx, entry, told, client)
+	return nil
 }

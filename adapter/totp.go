@@ -16,6 +16,7 @@ import (
 
 	"portico/adapter/store"
 	"portico/directory"
+	"portico/internal/texts"
 )
 
 const (
@@ -246,11 +247,15 @@ func (a *Adapter) ConfirmTOTP(ctx context.Context, key PersonKey, code string, c
 		return &Error{Kind: Denied, Field: "code"}
 	}
 	err = a.store.ConfirmTOTP(ctx, uid, secret, step, record(EventTOTPAdded, uid, "", client, "user "+entry.Login))
-	return fromStore(err, "enrolment")
+	if err != nil {
+		return fromStore(err, "enrolment")
+	}
+	a.notice(ctx, entry, texts.NoticeTOTP, client)
+	return nil
 }
 
 // RemoveTOTP removes a person's TOTP. code is a fresh one; "" is for
-// administrators, who are named in by. Errors: Denied "code", NotFound "totp" or "user".
+// administrators, who are named in by, and ends the person's sessions. Errors: Denied "code", NotFound "totp" or "user".
 func (a *Adapter) RemoveTOTP(ctx context.Context, key PersonKey, code, by string, client Client) error {
 	entry, uid, err := a.known(ctx, key)
 	if err != nil {
@@ -273,8 +278,17 @@ func (a *Adapter) RemoveTOTP(ctx context.Context, key PersonKey, code, by string
 			return &Error{Kind: Denied, Field: "code"}
 		}
 	}
-	err = a.store.SetTOTPSecret(ctx, uid, nil, record(EventTOTPRemoved, uid, by, client, "user "+entry.Login))
-	return fromStore(err, "user")
+	note := record(EventTOTPRemoved, uid, by, client, "user "+entry.Login)
+	if code == "" {
+		err = a.store.ResetTOTP(ctx, uid, note)
+	} else {
+		err = a.store.SetTOTPSecret(ctx, uid, nil, note)
+	}
+	if err != nil {
+		return fromStore(err, "user")
+	}
+	a.notice(ctx, entry, texts.NoticeTOTPRemoved, client)
+	return nil
 }
 
 // SetTOTP gives a person a secret that exists already, as Base32; for
@@ -289,5 +303,9 @@ func (a *Adapter) SetTOTP(ctx context.Context, key PersonKey, secret, by string,
 		return invalid("secret", "a TOTP secret is 16 to %d characters of Base32", maxTOTPSecret)
 	}
 	err = a.store.SetTOTPSecret(ctx, uid, []byte(secret), record(EventTOTPAdded, uid, by, client, "user "+entry.Login))
-	return fromStore(err, "user")
+	if err != nil {
+		return fromStore(err, "user")
+	}
+	a.notice(ctx, entry, texts.NoticeTOTP, client)
+	return nil
 }

@@ -191,6 +191,10 @@ const (
 	EventKeyCreated        EventType = 30 // ours from here on
 	EventKeyRevoked        EventType = 31
 	EventLogRead           EventType = 32
+	EventGroupAdded        EventType = 70 // in a directory
+	EventGroupEdited       EventType = 71
+	EventGroupRemoved      EventType = 72
+	EventClosingRefused    EventType = 73 // too many accounts disabled or deleted at once
 
 	EventOrgChanged    EventType = 60 // organisations and services
 	EventCollabMade    EventType = 61

@@ -11,14 +11,6 @@ import (
 	"portico/directory"
 )
 
-// Writes changes the directories (package population).
-type Writes interface {
-	Writable(name string) (string, error)
-	Create(ctx context.Context, dir string, n directory.NewEntry) (*directory.Entry, error)
-	Modify(ctx context.Context, id directory.ID, c directory.Change) (*directory.Entry, error)
-	Delete(ctx context.Context, id directory.ID, ifVersion string) error
-}
-
 // canMakePeople tells whether people can be made in the directory.
 func (a *Adapter) canMakePeople() bool {
 	if a.writes == nil {
@@ -47,7 +39,7 @@ func (a *Adapter) makePerson(ctx context.Context, i store.Invitation, in Accepta
 		},
 	})
 	if err != nil {
-		return nil, a.fromWrite(ctx, err, "username")
+		return nil, a.userWrite(ctx, err, "username")
 	}
 	if err := a.setChosen(ctx, entry, first, in.Password); err != nil {
 		return nil, err
@@ -78,9 +70,9 @@ func (a *Adapter) setChosen(ctx context.Context, entry *directory.Entry, first, 
 	return &Error{Kind: Invalid, Field: FieldNewPassword, Text: faultText(refusal.Fault), Cause: err}
 }
 
-// fromWrite turns the faults of writes into kinds. name is what an existing entry
+// userWrite turns the faults of writes into kinds. name is what an existing entry
 // is called by.
-func (a *Adapter) fromWrite(ctx context.Context, err error, name string) error {
+func (a *Adapter) userWrite(ctx context.Context, err error, name string) error {
 	if err == nil {
 		return nil
 	}
@@ -135,7 +127,7 @@ func (a *Adapter) changeNames(ctx context.Context, by *UserCaller, entry *direct
 		return &Error{Kind: Denied, Field: "directory", Text: "The directory may not be changed"}
 	}
 	if _, err := a.writes.Modify(ctx, entry.ID, directory.Change{Attributes: attributes}); err != nil {
-		return a.fromWrite(ctx, err, "user")
+		return a.userWrite(ctx, err, "user")
 	}
 	uid, err := a.uidOf(ctx, ByID(entry.ID))
 	if err != nil {
@@ -150,7 +142,7 @@ func (a *Adapter) replaceMembers(ctx context.Context, by *UserCaller, group *dir
 		return &Error{Kind: Denied, Field: "directory", Text: "The directory may not be changed"}
 	}
 	if _, err := a.writes.Modify(ctx, group.ID, directory.Change{ReplaceMembers: &members}); err != nil {
-		return a.fromWrite(ctx, err, "project")
+		return a.userWrite(ctx, err, "project")
 	}
 	return a.logEvent(ctx, EventUserEdited, 0, client, "members of group "+group.Name+" replaced by "+by.name())
 }

@@ -129,7 +129,14 @@ type Role struct {
 
 // CollaborationAPI configures the collaboration API.
 type CollaborationAPI struct {
-	Enabled bool `yaml:"enabled"`
+	Enabled           bool   `yaml:"enabled"`
+	UserID            string `yaml:"user_id"` // number | username | id
+	CleanseShortNames bool   `yaml:"cleanse_short_names"`
+	RequireShortName  bool   `yaml:"require_short_name"`
+	PastExpiry        bool   `yaml:"past_expiry"`     // accept expiry dates that lie behind
+	Envelope          bool   `yaml:"envelope"`        // wrap the answer to invitations
+	FetchLogos        bool   `yaml:"fetch_logos"`     // read logos from addresses
+	InvitationDays    int    `yaml:"invitation_days"` // until an invitation runs out
 }
 
 // SCIMAPI configures SCIM 2.0.
@@ -153,6 +160,7 @@ type Limits struct {
 	Body              Size          `yaml:"body"`   // of a request
 	Header            Size          `yaml:"header"` // of a request, all lines together
 	Concurrency       int           `yaml:"concurrency"`
+	Closings          int           `yaml:"closings"` // accounts disabled or deleted by one caller in a minute
 	ReadHeaderTimeout time.Duration `yaml:"read_header_timeout"`
 	ReadTimeout       time.Duration `yaml:"read_timeout"`
 	WriteTimeout      time.Duration `yaml:"write_timeout"`

@@ -20,13 +20,14 @@ func Default() *Config {
 			},
 			Integration:    IntegrationAPI{Enabled: true, Prefix: "/$intapi", MailSignIn: true, HiddenMark: "hidden"},
 			UserManagement: UserManagementAPI{Enabled: true, Account: "example", BareUsername: true, InvitationLifetime: 14 * 24 * time.Hour},
-			Collaboration:  CollaborationAPI{Enabled: true},
+			Collaboration:  CollaborationAPI{Enabled: true, UserID: "number", InvitationDays: 15},
 			SCIM:           SCIMAPI{Enabled: true, Prefix: "/scim/v2", MaxResults: 1000},
 		},
 		Limits: Limits{
 			Body:              1 << 20,
 			Header:            32 << 10,
 			Concurrency:       512,
+			Closings:          500,
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       30 * time.Second,
 			WriteTimeout:      time.Minute,
@@ -40,7 +41,7 @@ func Default() *Config {
 // DefaultDirectory is a directory of which nothing was written.
 func DefaultDirectory() Directory {
 	return Directory{
-		Sync: Sync{Mode: "auto", Interval: 30 * time.Second},
+		Sync: Sync{Mode: "auto"},
 		Pool: DirectoryPool{
 			Size:        8,
 			BindSize:    32,

@@ -57,15 +57,42 @@ type Groups struct {
 // Sync says how changes are followed: auto | syncrepl | ad | poll.
 type Sync struct {
 	Mode     string        `yaml:"mode"`
-	Interval time.Duration `yaml:"interval"` // of polls, and of the heartbeat
+	Interval time.Duration `yaml:"interval"` // of polls; 0: 30 s, on Active Directory 1 s
 }
 
-// Write allows and places entries made through an API.
+// Write allows and places entries made through an API. Zero values mean "as the
+// preset says".
 type Write struct {
-	Enabled        bool   `yaml:"enabled"`
-	UserContainer  string `yaml:"user_container"`  // "" : the base DN of people
-	GroupContainer string `yaml:"group_container"` // "" : the base DN of groups
-	UserRDN        string `yaml:"user_rdn"`        // "" : as the preset says
+	Enabled         bool             `yaml:"enabled"`
+	UserContainer   string           `yaml:"user_container"`  // "" : the base DN of people
+	GroupContainer  string           `yaml:"group_container"` // "" : the base DN of groups
+	UserRDN         string           `yaml:"user_rdn"`
+	GroupRDN        string           `yaml:"group_rdn"`
+	UserClasses     []string         `yaml:"user_classes"`
+	GroupClasses    []string         `yaml:"group_classes"`
+	UserDefaults    map[string]Names `yaml:"user_defaults"`    // by LDAP name, {name} is the login name
+	GroupDefaults   map[string]Names `yaml:"group_defaults"`   // {name} is the name of the group
+	EmptyGroup      string           `yaml:"empty_group"`      // emptyDN | fixed | class
+	PlaceholderDN   string           `yaml:"placeholder_dn"`   // with empty_group: fixed
+	Disable         string           `yaml:"disable"`          // ppolicy | nsaccountlock | useraccountcontrol | shadow | attribute | none
+	DisableWith     AttributeValue   `yaml:"disable_with"`     // with disable: attribute
+	Numbers         Numbers          `yaml:"numbers"`          // uidNumber of new people
+	ProtectedGroups []string         `yaml:"protected_groups"` // names, DNs or permanent ids
+}
+
+// AttributeValue is one value of one LDAP attribute.
+type AttributeValue struct {
+	Attribute string `yaml:"attribute"`
+	Value     string `yaml:"value"`
+}
+
+// Numbers says how new people get a uidNumber: off | counter | range.
+type Numbers struct {
+	Mode      string `yaml:"mode"`
+	Counter   string `yaml:"counter"`   // DN of the entry that holds the next number
+	Attribute string `yaml:"attribute"` // of the counter; "" : uidNumber
+	First     int    `yaml:"first"`     // of the range
+	Last      int    `yaml:"last"`
 }
 
 // DirectoryPool bounds the connections to one directory.
@@ -114,8 +141,28 @@ func (d *Directory) Resolve() (Preset, error) {
 	}
 	p.Write.UserContainer = firstSet(d.Write.UserContainer, p.People.BaseDN)
 	p.Write.GroupContainer = firstSet(d.Write.GroupContainer, p.Groups.BaseDN)
-	p.Write.UserRDN = firstSet(d.Write.UserRDN, p.Write.UserRDN)
+	d.Write.over(&p.Write)
 	return p, nil
+}
+
+// over puts what is configured over the preset.
+func (w *Write) over(p *WritePreset) {
+	p.UserRDN, p.GroupRDN = firstSet(w.UserRDN, p.UserRDN), firstSet(w.GroupRDN, p.GroupRDN)
+	p.EmptyGroup, p.Disable = firstSet(w.EmptyGroup, p.EmptyGroup), firstSet(w.Disable, p.Disable)
+	if len(w.UserClasses) > 0 {
+		p.UserClasses = w.UserClasses
+	}
+	if len(w.GroupClasses) > 0 {
+		p.GroupClasses = w.GroupClasses
+	}
+	if p.UserDefaults == nil {
+		p.UserDefaults = map[string]Names{}
+	}
+	if p.GroupDefaults == nil {
+		p.GroupDefaults = map[string]Names{}
+	}
+	overlay(p.UserDefaults, w.UserDefaults)
+	overlay(p.GroupDefaults, w.GroupDefaults)
 }
 
 // resolveBase picks the base DN of people or groups: the configured one, else

@@ -71,6 +71,19 @@ type WritePreset struct {
 	GroupRDN       string   `yaml:"group_rdn"`
 	UserContainer  string   `yaml:"-"` // whole DNs, set by Resolve
 	GroupContainer string   `yaml:"-"`
+
+	// Auxiliary are the attributes that need an object class of their own, by class.
+	Auxiliary map[string]Names `yaml:"auxiliary"`
+	// UserDefaults and GroupDefaults are values by LDAP name that new entries get
+	// where nobody gives any; {name} is the entry's name.
+	UserDefaults  map[string]Names `yaml:"user_defaults"`
+	GroupDefaults map[string]Names `yaml:"group_defaults"`
+
+	EmptyGroup string `yaml:"empty_group"` // emptyDN | fixed | class
+	Disable    string `yaml:"disable"`     // how accounts are disabled
+	MaxRDN     int    `yaml:"max_rdn"`     // characters; 0: no limit but ours
+	// ServerReferences: the server keeps references to an entry right by itself.
+	ServerReferences bool `yaml:"server_references"`
 }
 
 // PresetNames lists the presets that there are.

@@ -100,7 +100,7 @@ func TestTheFixedKeysStayAsTheyWereAnnounced(t *testing.T) {
 		apis.action.enabled apis.action.prefix apis.action.mobile apis.action.apps apis.action.admin_email apis.action.language
 		apis.action.timezone apis.integration.enabled apis.integration.prefix apis.integration.keys apis.integration.allow_email
 		apis.usermanagement.enabled apis.usermanagement.prefix apis.usermanagement.account apis.usermanagement.roles
-		apis.collaboration.enabled apis.scim.enabled apis.scim.prefix apis.scim.max_results mail.smtp_url mail.from
+		apis.collaboration.enabled apis.collaboration.user_id apis.scim.enabled apis.scim.prefix apis.scim.max_results mail.smtp_url mail.from
 		log.level log.format metrics.listen`) {
 		if !slices.Contains(keys, want) {
 			t.Errorf("%s is gone", want)

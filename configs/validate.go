@@ -98,6 +98,7 @@ func validateLimits(l *Limits, r *report) {
 		sizeBetween("limits.body", l.Body, 1<<10, 1<<30),
 		sizeBetween("limits.header", l.Header, 1<<10, 1<<20),
 		between("limits.concurrency", l.Concurrency, 1, 100_000),
+		between("limits.closings", l.Closings, 1, 1_000_000),
 		timeBetween("limits.read_header_timeout", l.ReadHeaderTimeout, 100*time.Millisecond, 5*time.Minute),
 		timeBetween("limits.read_timeout", l.ReadTimeout, 100*time.Millisecond, time.Hour),
 		timeBetween("limits.write_timeout", l.WriteTimeout, 100*time.Millisecond, time.Hour),
@@ -167,6 +168,8 @@ func validateAPIs(a *APIs, r *report) {
 			"must not be empty; write a value that no visible team has",
 		},
 		between("apis.scim.max_results", a.SCIM.MaxResults, 1, 10_000),
+		oneOf("apis.collaboration.user_id", a.Collaboration.UserID, "number", "username", "id"),
+		between("apis.collaboration.invitation_days", a.Collaboration.InvitationDays, 1, 3650),
 	)
 	r.duplicates("apis.action.exempt_keys", a.Action.ExemptKeys)
 	for i, key := range a.Integration.Keys {

@@ -71,14 +71,16 @@ func validateDirectory(d *Directory, key string, r *report) {
 			"is missing; bind_dn needs bind_password or bind_password_file, and a bind without a password is never sent",
 		},
 		check{d.BindDN == "" && !d.BindPassword.IsZero(), key + ".bind_dn", "is missing; bind_password needs the DN that it belongs to"},
+		check{
+			d.Sync.Interval != 0 && (d.Sync.Interval < time.Second || d.Sync.Interval > 24*time.Hour), key + ".sync.interval",
+			spell(d.Sync.Interval) + " is neither 0s nor from 1s to 24h",
+		},
 		oneOf(key+".sync.mode", d.Sync.Mode, "auto", "syncrepl", "ad", "poll"),
-		timeBetween(key+".sync.interval", d.Sync.Interval, time.Second, 24*time.Hour),
 		between(key+".pool.size", d.Pool.Size, 1, 1000),
 		between(key+".pool.bind_size", d.Pool.BindSize, 1, 1000),
 		timeBetween(key+".pool.timeout", d.Pool.Timeout, 100*time.Millisecond, 10*time.Minute),
 		timeBetween(key+".pool.dial_timeout", d.Pool.DialTimeout, 100*time.Millisecond, time.Minute),
 		timeBetween(key+".pool.idle_timeout", d.Pool.IdleTimeout, time.Second, 24*time.Hour),
-		check{d.Write.UserRDN != "" && !ldapAttribute.MatchString(d.Write.UserRDN), key + ".write.user_rdn", shown(d.Write.UserRDN) + " is no attribute name; write uid or cn"},
 	)
 	if !slices.Contains(presetNames[:], d.Preset) {
 		c := oneOf(key+".preset", d.Preset, presetNames[:]...)
@@ -89,8 +91,7 @@ func validateDirectory(d *Directory, key string, r *report) {
 	base := r.dn(key+".base_dn", d.BaseDN)
 	r.below(key+".users.base_dn", d.Users.BaseDN, base)
 	r.below(key+".groups.base_dn", d.Groups.BaseDN, base)
-	r.below(key+".write.user_container", d.Write.UserContainer, base)
-	r.below(key+".write.group_container", d.Write.GroupContainer, base)
+	validateWrite(d, key+".write", base, r)
 	validateFilter(r, key+".users.filter", d.Users.Filter)
 	validateFilter(r, key+".groups.filter", d.Groups.Filter)
 	validateTransport(d, key, r)

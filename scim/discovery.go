@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"portico/scim/fault"
@@ -206,11 +205,7 @@ func (s *Service) findDiscovery(first, second string, deeper bool) *route {
 	case first == "Schemas" && !deeper:
 		return get(d.schemas, true)
 	case first == "Schemas":
-		name, err := url.PathUnescape(second)
-		if err != nil {
-			name = second
-		}
-		return get(d.oneSchema[strings.ToLower(name)], true)
+		return get(d.oneSchema[strings.ToLower(second)], true)
 	}
 	return nil
 }

@@ -35,6 +35,29 @@ func newRoute(name string, handlers map[string]func(*exchange) error) *route {
 	return &route{name: name, handlers: handlers, allow: strings.Join(methods, ", ")}
 }
 
+// routes makes every route once; find hands out copies.
+func routes() map[string]*route {
+	resource := handlers{
+		http.MethodGet: (*exchange).get, http.MethodPut: (*exchange).put,
+		http.MethodPatch: (*exchange).patch, http.MethodDelete: (*exchange).remove,
+	}
+	own := handlers{}
+	for method, handle := range resource {
+		own[method] = me(handle)
+	}
+	table := map[string]*route{
+		"":           newRoute("root", handlers{http.MethodGet: (*exchange).listAll}),
+		".search":    newRoute("search", handlers{http.MethodPost: (*exchange).searchAll}),
+		"Bulk":       newRoute("bulk", handlers{http.MethodPost: (*exchange).bulk}),
+		"Me":         newRoute("me", own),
+		"collection": newRoute("collection", handlers{http.MethodGet: (*exchange).list, http.MethodPost: (*exchange).create}),
+		"search":     newRoute("search", handlers{http.MethodPost: (*exchange).search}),
+		"resource":   newRoute("resource", resource),
+	}
+	table[".search"].search, table["search"].search, table["Bulk"].bulk = true, true, true
+	return table
+}
+
 type handlers = map[string]func(*exchange) error
 
 // find gives the route for a path below the prefix, as it was sent; nil when there is none.
@@ -55,44 +78,26 @@ func (s *Service) find(path string) *route {
 		return found
 	}
 	k := s.kindAt(first)
+	name := "resource"
 	switch {
 	case k == nil:
 		return nil
 	case !deeper:
-		found := newRoute("collection", handlers{http.MethodGet: (*exchange).list, http.MethodPost: (*exchange).create})
-		found.kind = k
-		return found
+		name = "collection"
 	case second == ".search":
-		found := newRoute("search", handlers{http.MethodPost: (*exchange).search})
-		found.kind, found.search = k, true
-		return found
+		name = "search"
 	}
-	found := newRoute("resource", handlers{
-		http.MethodGet: (*exchange).get, http.MethodPut: (*exchange).put,
-		http.MethodPatch: (*exchange).patch, http.MethodDelete: (*exchange).remove,
-	})
+	found := *s.routes[name]
 	found.kind, found.id = k, second
-	return found
+	return &found
 }
 
 // findTop gives the routes that belong to no resource type.
 func (s *Service) findTop(name string) *route {
 	switch name {
-	case "":
-		return newRoute("root", handlers{http.MethodGet: (*exchange).listAll})
-	case ".search":
-		found := newRoute("search", handlers{http.MethodPost: (*exchange).searchAll})
-		found.search = true
-		return found
-	case "Bulk":
-		found := newRoute("bulk", handlers{http.MethodPost: (*exchange).bulk})
-		found.bulk = true
-		return found
-	case "Me":
-		return newRoute("me", handlers{
-			http.MethodGet: me((*exchange).get), http.MethodPut: me((*exchange).put),
-			http.MethodPatch: me((*exchange).patch), http.MethodDelete: me((*exchange).remove),
-		})
+	case "", ".search", "Bulk", "Me":
+		found := *s.routes[name]
+		return &found
 	}
 	return nil
 }

@@ -78,6 +78,7 @@ type Service struct {
 	deps      Deps
 	renderer  *resource.Renderer
 	kinds     []*kind
+	routes    map[string]*route
 	cursors   *cursors
 	guards    *guards
 	discovery *discovery
@@ -97,7 +98,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, deps: deps, renderer: &resource.Renderer{Base: cfg.BaseURL, Endpoints: map[string]string{}}}
+	s := &Service{cfg: cfg, deps: deps, routes: routes(), renderer: &resource.Renderer{Base: cfg.BaseURL, Endpoints: map[string]string{}}}
 	for _, r := range deps.Resources {
 		if r.Type == nil || r.Handler == nil || !strings.HasPrefix(r.Type.Endpoint, "/") || strings.Count(r.Type.Endpoint, "/") != 1 {
 			return nil, errors.New("scim: a resource type has no handler, or no endpoint of one segment")

@@ -76,7 +76,8 @@ func ds389User() (*syscall.Credential, error) {
 // ds389Recipe is everything that a template depends on besides the version; the year, because the template's certificate
 // ends after two, and the user, to whom the files belong.
 func ds389Recipe() string {
-	return strings.Join([]string{"4", ds389INF(0, 0), fmt.Sprint(ds389Settings()), ds389BaseLDIF, strconv.Itoa(time.Now().Year()),
+	return strings.Join([]string{
+		"4", ds389INF(0, 0), fmt.Sprint(ds389Settings()), ds389BaseLDIF, strconv.Itoa(time.Now().Year()),
 		strconv.Itoa(os.Geteuid()),
 	}, "\x00")
 }

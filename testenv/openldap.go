@@ -114,6 +114,9 @@ func (s *LDAPServer) prepare(ctx context.Context) error {
 	if err = s.makeCertificates(); err != nil {
 		return err
 	}
+	if err = s.folder.write("rfc2307bis.schema", rfc2307bisSchema); err != nil {
+		return err
+	}
 	if err = s.folder.write("slapd.conf", s.slapdConfig()); err != nil {
 		return err
 	}

@@ -65,9 +65,14 @@ func (s *LDAPServer) slapdConfig() string {
 	o := s.options
 	var text strings.Builder
 	line := func(format string, values ...any) { fmt.Fprintf(&text, format+"\n", values...) }
-	for _, schema := range []string{"core", "cosine", "nis", "inetorgperson"} {
+	posix := s.layout.schema + "/nis.schema"
+	if o.RFC2307bis {
+		posix = s.folder.file("rfc2307bis.schema")
+	}
+	for _, schema := range []string{"core", "cosine", "inetorgperson"} {
 		line("include %s/%s.schema", s.layout.schema, schema)
 	}
+	line("include %s", posix)
 	line("modulepath %s", s.layout.modules)
 	for _, module := range []string{"back_mdb", "syncprov", "memberof", "refint", "ppolicy", "sssvlv"} {
 		line("moduleload %s", module)

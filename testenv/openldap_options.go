@@ -7,6 +7,7 @@ import "io"
 // limits for the service account.
 type LDAPOptions struct {
 	BaseDN            string       // default dc=example,dc=com; must consist of dc parts
+	RFC2307bis        bool         // posixGroup is auxiliary and may be a groupOfNames; else RFC 2307's own schema
 	LDIF              io.Reader    // added by slapadd before the first start, below the entries that are there anyway
 	ServiceSizeLimit  int          // 0: none; else the server's size limit applies to the service account too
 	NoSyncprov        bool         // no content synchronisation
@@ -61,6 +62,9 @@ func WithServerCertificate(certificate Certificate) LDAPOption {
 
 // WithBaseDN uses another base, such as dc=branch,dc=example,dc=org.
 func WithBaseDN(dn string) LDAPOption { return func(o *LDAPOptions) { o.BaseDN = dn } }
+
+// WithRFC2307bis uses the schema of RFC 2307bis, where posixGroup is an auxiliary class.
+func WithRFC2307bis() LDAPOption { return func(o *LDAPOptions) { o.RFC2307bis = true } }
 
 // WithGlobalConfig adds lines to slapd.conf before the database.
 func WithGlobalConfig(lines ...string) LDAPOption {

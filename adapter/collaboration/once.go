@@ -38,6 +38,9 @@ func once[T any](ctx context.Context, s *Collaborations, caller *Caller, what st
 			return err
 		}
 
+		if err := c.ClaimAnswer(ctx, caller.KeyID, name[:], caller.Fingerprint); err != nil {
+			return err
+		}
 		if result, err = do(ctx, c); err != nil {
 			return err
 		}
@@ -45,7 +48,7 @@ func once[T any](ctx context.Context, s *Collaborations, caller *Caller, what st
 		if err != nil {
 			return err
 		}
-		return c.PutAnswer(ctx, caller.KeyID, name[:], caller.Fingerprint, string(stored))
+		return c.PutAnswer(ctx, caller.KeyID, name[:], string(stored))
 	})
 	return result, err
 }

@@ -5,11 +5,19 @@ import (
 	"time"
 )
 
+// onlyIf is one more condition of a query, or nothing.
+func onlyIf(yes bool, condition string) string {
+	if !yes {
+		return ""
+	}
+	return " AND " + condition
+}
+
 // DueInvites lists open invitations that run out before a time and, with
 // unreminded, were not reminded of yet.
 func (c *CollabTx) DueInvites(ctx context.Context, before time.Time, unreminded bool, limit int) ([]Invite, error) {
-	return c.invites(ctx, "status = 'open' AND expires_at <= ? AND (? = ? OR reminded_at = 0) ORDER BY expires_at, id LIMIT ?",
-		micros(before), unreminded, false, limit)
+	return c.invites(ctx, "status = 'open' AND expires_at <= ?"+onlyIf(unreminded, "reminded_at = 0")+" ORDER BY expires_at, id LIMIT ?",
+		micros(before), limit)
 }
 
 // PurgeInvites deletes at most limit invitations that ran out or were ended
@@ -22,8 +30,8 @@ func (c *CollabTx) PurgeInvites(ctx context.Context, before time.Time, limit int
 // DueMembers lists active memberships that run out before a time and, with
 // unwarned, were not warned of yet.
 func (c *CollabTx) DueMembers(ctx context.Context, before time.Time, unwarned bool, limit int) ([]Member, error) {
-	return c.members(ctx, "status = 'active' AND expires_at <> 0 AND expires_at <= ? AND (? = ? OR warned_at = 0) ORDER BY expires_at, id LIMIT ?",
-		micros(before), unwarned, false, limit)
+	return c.members(ctx, "status = 'active' AND expires_at <> 0 AND expires_at <= ?"+onlyIf(unwarned, "warned_at = 0")+" ORDER BY expires_at, id LIMIT ?",
+		micros(before), limit)
 }
 
 // OverMembers lists memberships that ran out before a time.
@@ -34,15 +42,15 @@ func (c *CollabTx) OverMembers(ctx context.Context, before time.Time, limit int)
 // DueCollaborations lists active collaborations that run out before a time and,
 // with unwarned, were not warned of yet.
 func (c *CollabTx) DueCollaborations(ctx context.Context, before time.Time, unwarned bool, limit int) ([]Collaboration, error) {
-	return c.collabs(ctx, "status = 'active' AND expires_at <> 0 AND expires_at <= ? AND (? = ? OR warned_at = 0) ORDER BY expires_at, id LIMIT ?",
-		[]any{micros(before), unwarned, false, limit})
+	return c.collabs(ctx, "status = 'active' AND expires_at <> 0 AND expires_at <= ?"+onlyIf(unwarned, "warned_at = 0")+" ORDER BY expires_at, id LIMIT ?",
+		[]any{micros(before), limit})
 }
 
 // IdleCollaborations lists active collaborations without an expiry date in which
 // nothing happened since a time and, with unwarned, that were not warned of yet.
 func (c *CollabTx) IdleCollaborations(ctx context.Context, since time.Time, unwarned bool, limit int) ([]Collaboration, error) {
-	return c.collabs(ctx, "status = 'active' AND expires_at = 0 AND active_at <= ? AND (? = ? OR warned_at < active_at) ORDER BY active_at, id LIMIT ?",
-		[]any{micros(since), unwarned, false, limit})
+	return c.collabs(ctx, "status = 'active' AND expires_at = 0 AND active_at <= ?"+onlyIf(unwarned, "warned_at < active_at")+" ORDER BY active_at, id LIMIT ?",
+		[]any{micros(since), limit})
 }
 
 // OverCollaborations lists collaborations that became expired or suspended

@@ -182,11 +182,17 @@ func (c *CollabTx) Answered(ctx context.Context, key int64, name []byte) (finger
 	return fingerprint, answer, err
 }
 
-// PutAnswer keeps an answer for a day. ErrConflict when there is one.
-func (c *CollabTx) PutAnswer(ctx context.Context, key int64, name, fingerprint []byte, answer string) error {
-	_, err := c.t.exec(ctx, "INSERT INTO idempotent_answers (key_id, name, fingerprint, answer, created_at) VALUES (?, ?, ?, ?, ?)",
-		key, name, fingerprint, answer, micros(c.t.store.clock()))
+// ClaimAnswer takes the name of a request before it is done: a second one at the
+// same time waits, and gets ErrConflict when the first is through.
+func (c *CollabTx) ClaimAnswer(ctx context.Context, key int64, name, fingerprint []byte) error {
+	_, err := c.t.exec(ctx, "INSERT INTO idempotent_answers (key_id, name, fingerprint, answer, created_at) VALUES (?, ?, ?, '', ?)",
+		key, name, fingerprint, micros(c.t.store.clock()))
 	return err
+}
+
+// PutAnswer keeps the answer to a request that was claimed, for a day.
+func (c *CollabTx) PutAnswer(ctx context.Context, key int64, name []byte, answer string) error {
+	return c.changedOne(ctx, "UPDATE idempotent_answers SET answer = ? WHERE key_id = ? AND name = ?", answer, key, name)
 }
 
 const keepAnswers = 24 * time.Hour

@@ -42,7 +42,7 @@ func (t *tx) forgetPerson(ctx context.Context, uid int64) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.exec(ctx, endSessions+"uid = ?", true, []byte{}, false, uid); err != nil {
+	if err := t.endSessionsOf(ctx, uid); err != nil {
 		return err
 	}
 	for _, table := range []string{TablePermissions, TableNotifications} {

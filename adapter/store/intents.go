@@ -150,8 +150,7 @@ func (t *tx) follow(ctx context.Context, uid int64, then Aftermath) error {
 	}
 	switch then {
 	case EndSessions:
-		_, err := t.exec(ctx, endSessions+"uid = ?", true, []byte{}, false, uid)
-		return err
+		return t.endSessionsOf(ctx, uid)
 	case ForgetAll:
 		return t.forgetPerson(ctx, uid)
 	default:
@@ -166,7 +165,7 @@ func (t *tx) closeAccount(ctx context.Context, uid int64) error {
 			return err
 		}
 	}
-	if _, err := t.exec(ctx, endSessions+"uid = ?", true, []byte{}, false, uid); err != nil {
+	if err := t.endSessionsOf(ctx, uid); err != nil {
 		return err
 	}
 	if err := t.changed(ctx, TableLocals, uid); err != nil {

@@ -133,9 +133,10 @@ func mistyped(plain string) bool {
 }
 
 // CreateKey makes an API key, or takes over n.Value. The plain key is returned
-// once and kept nowhere. ErrConflict when that key is there already, ErrNotFound
+// once and kept nowhere. The records that note makes of it go into the security log
+// together with the key. ErrConflict when that key is there already, ErrNotFound
 // when n.User is nobody, ErrInvalid, ErrUnavailable.
-func (s *Store) CreateKey(ctx context.Context, n NewKey) (Key, string, error) {
+func (s *Store) CreateKey(ctx context.Context, n NewKey, note ...func(plain string) Record) (Key, string, error) {
 	plain := n.Value
 	if plain == "" {
 		plain = makeKey(n.API)
@@ -163,7 +164,14 @@ func (s *Store) CreateKey(ctx context.Context, n NewKey) (Key, string, error) {
 		if err != nil {
 			return err
 		}
-		return t.changed(ctx, TableKeys, key.ID)
+		if err := t.changed(ctx, TableKeys, key.ID); err != nil {
+			return err
+		}
+		records := make([]Record, len(note))
+		for i, of := range note {
+			records[i] = of(plain)
+		}
+		return t.note(ctx, records)
 	})
 	if err != nil {
 		return Key{}, "", err
@@ -274,8 +282,9 @@ func (s *Store) ListKeys(ctx context.Context, api string) ([]Key, error) {
 	return keys, err
 }
 
-// RevokeKey ends a key. A second time changes nothing. ErrNotFound.
-func (s *Store) RevokeKey(ctx context.Context, id int64) error {
+// RevokeKey ends a key and writes the records of note with it. A second time changes
+// nothing and writes nothing. ErrNotFound.
+func (s *Store) RevokeKey(ctx context.Context, id int64, note ...Record) error {
 	return s.write(ctx, "revoke key", func(ctx context.Context, t *tx) error {
 		var revoked int64
 		if err := t.row(ctx, "SELECT revoked_at FROM api_keys WHERE id = ?"+s.dialect.forUpdate, id).Scan(&revoked); err != nil {
@@ -287,7 +296,10 @@ func (s *Store) RevokeKey(ctx context.Context, id int64) error {
 		if _, err := t.exec(ctx, "UPDATE api_keys SET revoked_at = ? WHERE id = ?", micros(s.clock()), id); err != nil {
 			return err
 		}
-		return t.changed(ctx, TableKeys, id)
+		if err := t.changed(ctx, TableKeys, id); err != nil {
+			return err
+		}
+		return t.note(ctx, note)
 	})
 }
 

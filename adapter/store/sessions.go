@@ -65,6 +65,11 @@ func (s *Store) EndSession(ctx context.Context, token string) error {
 	})
 }
 
+func (t *tx) endSessionsOf(ctx context.Context, uid int64) error {
+	_, err := t.exec(ctx, endSessions+"uid = ?", true, []byte{}, false, uid)
+	return err
+}
+
 // EndSessions ends all sessions of a person and tells how many there were.
 func (s *Store) EndSessions(ctx context.Context, uid int64, note ...Record) (int64, error) {
 	var ended int64

@@ -88,7 +88,8 @@ func (s *Store) SetStatus(ctx context.Context, uid int64, status Status, by stri
 }
 
 // ChangeStatus replaces the overlay by what change makes of it; two changes at
-// the same time both have their effect. change may be called more than once.
+// the same time both have their effect. The sessions of somebody terminated or
+// locked end with it. change may be called more than once.
 // ErrNotFound when no person has that id.
 func (s *Store) ChangeStatus(ctx context.Context, uid int64, by string, change func(Status) Status, note ...Record) error {
 	return s.changeLocal(ctx, "status", uid, note, func(ctx context.Context, t *tx) error {
@@ -103,7 +104,10 @@ func (s *Store) ChangeStatus(ctx context.Context, uid int64, by string, change f
 			status_by = ?, status_at = ? WHERE uid = ?`,
 			st.Terminated, st.Locked, st.MustChange, st.Alert,
 			clean(by, maxActorLen), micros(s.clock()), uid)
-		return err
+		if err != nil || !st.Terminated && !st.Locked {
+			return err
+		}
+		return t.endSessionsOf(ctx, uid)
 	})
 }
 

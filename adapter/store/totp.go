@@ -26,6 +26,17 @@ func (s *Store) SetTOTPSecret(ctx context.Context, uid int64, secret []byte, not
 	})
 }
 
+// ResetTOTP removes a person's TOTP secret and ends the person's sessions: what
+// was signed in with a factor that is gone is signed in no more.
+func (s *Store) ResetTOTP(ctx context.Context, uid int64, note ...Record) error {
+	return s.changeLocal(ctx, "TOTP secret", uid, note, func(ctx context.Context, t *tx) error {
+		if err := t.setTOTP(ctx, uid, nil, 0); err != nil {
+			return err
+		}
+		return t.endSessionsOf(ctx, uid)
+	})
+}
+
 func (t *tx) setTOTP(ctx context.Context, uid int64, sealed []byte, step int64) error {
 	_, err := t.exec(ctx, `UPDATE locals SET totp_secret = ?, totp_step = ?, totp_pending = NULL, totp_pending_until = 0
 		WHERE uid = ?`, sealed, step, uid)

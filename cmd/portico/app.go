@@ -12,9 +12,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"portico/adapter"
+	"portico/adapter/collaboration"
 	"portico/adapter/smtp"
 	"portico/adapter/store"
 	"portico/configs"
@@ -37,6 +39,7 @@ type app struct {
 	members      []*member
 	people       *population.Population
 	adapter      *adapter.Adapter
+	collabs      *collaboration.Collaborations
 	server       *httpapi.Server
 	close        []func() error // in reverse order
 }
@@ -120,12 +123,18 @@ func (a *app) joinPopulation() error {
 	if err != nil {
 		return err
 	}
-	a.adapter, err = adapter.New(settings, adapter.Deps{Directory: a.people, Passwords: a.people, Lists: a.people, Writes: a.people, Store: a.store, Log: a.log})
-	return err
+	a.adapter, err = adapter.New(settings, adapter.Deps{
+		Directory: a.people, Passwords: a.people, Lists: a.people, Writes: a.people, Store: a.store, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.collabs = a.newCollaborations(settings)
+	return nil
 }
 
 func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
-	c := adapter.Config{LoginInterval: cfg.APIs.Action.LoginInterval, Issuer: cfg.APIs.Action.Title}
+	c := adapter.Config{ClosingLimit: cfg.Limits.Closings, LoginInterval: cfg.APIs.Action.LoginInterval, Issuer: cfg.APIs.Action.Title}
 	if c.LoginInterval == 0 {
 		c.LoginInterval = -1 // 0 switches it off in the configuration, and is the default in the adapter
 	}
@@ -171,14 +180,21 @@ func (a *app) newServer() (*httpapi.Server, error) {
 		return nil, err
 	}
 	l := a.cfg.Limits
-	return httpapi.New(httpapi.Config{
+	server, err := httpapi.New(httpapi.Config{
 		Listen: a.cfg.Listen, CertFile: a.cfg.TLS.CertFile, KeyFile: a.cfg.TLS.KeyFile,
 		TrustedProxies: a.cfg.TrustedProxies,
-		MaxHeader:      int(l.Header), MaxBody: int64(l.Body), MaxConnections: l.Concurrency,
+		MaxHeader:      int(l.Header), MaxBody: int64(l.Body), MaxConnections: l.Concurrency, LargerBodies: largerBodies(a.cfg),
 		ReadHeaderTimeout: l.ReadHeaderTimeout, ReadTimeout: l.ReadTimeout, WriteTimeout: l.WriteTimeout,
 		IdleTimeout: l.IdleTimeout, ShutdownTimeout: l.ShutdownTimeout,
 		MetricsListen: a.cfg.Metrics.Listen,
 	}, httpapi.Deps{Log: a.log, Now: time.Now, Rand: rand.Reader, Readiness: a.readiness, Dialects: dialects})
+	if err != nil {
+		return nil, err
+	}
+	return server, server.Registry().Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "portico_background_restarts_total",
+		Help: "Background work that was started again after a panic.",
+	}, func() float64 { return float64(a.adapter.Restarts()) }))
 }
 
 // newPages makes the pages for people, beside the action API.
@@ -199,7 +215,7 @@ func (a *app) newPages() (*console.Console, error) {
 	return console.New(console.Config{
 		Title: c.Title, Prefix: c.Prefix, BaseURL: a.cfg.ExternalURL(), Language: c.Language, Timezone: zone, Apps: apps, Mobile: c.Mobile,
 		PersonalKeys: a.cfg.APIs.UserManagement.Enabled,
-	}, console.Deps{Adapter: a.adapter, Alerts: a.adapter, Texts: words, Log: a.log})
+	}, console.Deps{Adapter: a.adapter, Alerts: a.adapter, Collaborations: a.pagesCollaborations(), Texts: words, Log: a.log})
 }
 
 // readiness says for /readyz what works and what does not. A directory that is
@@ -255,8 +271,12 @@ func (a *app) Run(ctx context.Context) error {
 	for _, m := range a.members {
 		work.Go(func() error { return m.feed.Run(background) })
 		work.Go(func() error { m.warnOfWeaknesses(background, a.log); return nil })
+		work.Go(func() error { m.logProgress(background, a.log, progressEvery); return nil })
 	}
 	work.Go(func() error { return a.adapter.Run(background) })
+	if a.cfg.APIs.Collaboration.Enabled {
+		work.Go(func() error { return a.collabs.Run(background) })
+	}
 	err := a.server.Run(ctx)
 	stop()
 	if failed := work.Wait(); err == nil {

@@ -81,6 +81,8 @@ func (p *program) check(ctx context.Context, path string, asJSON bool) error {
 			r.subject = "directory " + m.cfg.Name
 			(&directoryCheck{member: m, report: r, progress: p.progress(asJSON)}).run(ctx)
 		}
+		r.subject = "service"
+		t.checkService(ctx, r)
 		return nil
 	})
 	if err != nil {

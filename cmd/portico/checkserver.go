@@ -1,31 +1,54 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/go-ldap/ldap/v3"
 
 	"portico/directory"
+	"portico/directory/feed"
 	"portico/directory/mapping"
 )
 
 // feedMode names the change feed that the service would use.
-func (d *directoryCheck) feedMode(context.Context) bool {
+func (d *directoryCheck) feedMode(ctx context.Context) bool {
 	offered := slices.Contains(d.dse.Controls, ldap.ControlTypeSyncRequest)
+	interval := cmp.Or(d.cfg.Sync.Interval, 30*time.Second)
 	switch mode := d.cfg.Sync.Mode; {
+	case d.preset.StatusRules == mapping.RulesActiveDirectory && mode != "poll" && mode != "syncrepl":
+		d.ok("changes are asked for by number every %s", cmp.Or(d.cfg.Sync.Interval, time.Second))
+		d.deletedObjects(ctx)
 	case mode == "syncrepl" && !offered:
 		d.fail(feedFix(d.dse.Vendor), "sync.mode is syncrepl, but the server does not offer it")
 	case offered && mode != "poll":
 		d.ok("changes arrive by syncrepl, as they happen")
 	case d.dse.Vendor == "OpenLDAP" || d.dse.Vendor == "389 DS":
-		d.warn(feedFix(d.dse.Vendor), "changes are polled every %s: later, and with more load than by syncrepl", d.cfg.Sync.Interval)
+		d.warn(feedFix(d.dse.Vendor), "changes are polled every %s: later, and with more load than by syncrepl", interval)
 	default:
-		d.ok("changes are polled every %s", d.cfg.Sync.Interval)
+		d.ok("changes are polled every %s", interval)
 	}
 	return true
+}
+
+// deletedObjects tries whether the service account sees what was deleted.
+func (d *directoryCheck) deletedObjects(ctx context.Context) {
+	domain := mapping.PolicyDN(mapping.RulesActiveDirectory, &directory.Entry{DN: d.cfg.BaseDN}, "")
+	req := ldap.NewSearchRequest("CN=Deleted Objects,"+domain, ldap.ScopeSingleLevel, ldap.NeverDerefAliases, 1, 0, false,
+		"(isDeleted=TRUE)", []string{"objectGUID"}, []ldap.Control{ldap.NewControlMicrosoftShowDeleted()})
+	result, err := d.client.Search(ctx, req)
+	var refused *ldap.Error
+	if seen := err == nil && len(result.Entries) > 0 || errors.As(err, &refused) && refused.ResultCode == ldap.LDAPResultSizeLimitExceeded; seen {
+		d.ok("deleted objects can be seen, so deletions are noticed at once")
+		return
+	}
+	d.warn(fmt.Sprintf(`as a domain administrator: dsacls "CN=Deleted Objects,%s" /takeownership, then dsacls "CN=Deleted Objects,%s" /G "%s:LCRP"`,
+		domain, domain, d.cfg.BindDN),
+		"no deleted object is to be seen (none there, or no right to see them): deletions are noticed within %s only", feed.DefaultSweep)
 }
 
 func feedFix(vendor string) string {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"portico/adapter"
+	"portico/adapter/collaboration"
 	"portico/directory/embedded"
 )
 
@@ -102,12 +103,16 @@ func (p *program) introduce(ctx context.Context, a *app, path string, accounts [
 	if err != nil {
 		return err
 	}
+	collabKey, err := a.demoCollaborations(ctx)
+	if err != nil {
+		return err
+	}
 	t, err := template.New("demo.txt").Parse(demoText)
 	if err != nil {
 		return err
 	}
 	return t.Execute(p.out, map[string]any{
-		"URL": "http://" + a.server.Addr().String(), "Key": key, "Config": path, "Members": members, "Personal": personal, "Accounts": worthShowing(accounts),
+		"URL": "http://" + a.server.Addr().String(), "Key": key, "CollabKey": collabKey, "Config": path, "Members": members, "Personal": personal, "Accounts": worthShowing(accounts),
 	})
 }
 
@@ -138,4 +143,20 @@ func worthShowing(accounts []embedded.Account) []embedded.Account {
 		shown = append(shown, a)
 	}
 	return shown
+}
+
+// demoCollaborations makes an organisation, a service and a key for the collaboration API.
+func (a *app) demoCollaborations(ctx context.Context) (key string, err error) {
+	org := collaboration.Org{ShortName: "acme", Name: "Acme Works"}
+	org.Settings.Units = []string{"North", "South"}
+	if _, err := a.collabs.PutOrg(ctx, org, nil); err != nil {
+		return "", err
+	}
+	service := collaboration.Service{EntityID: "https://wiki.example.org", Abbreviation: "wiki", Name: "Wiki"}
+	service.Settings.AccessAll, service.Settings.AutomaticAll = true, true
+	if _, err := a.collabs.PutService(ctx, service); err != nil {
+		return "", err
+	}
+	_, key, err = a.adapter.CreateKey(ctx, adapter.KeyRequest{API: "collaboration", Org: "acme", Label: "demo"})
+	return key, err
 }

@@ -21,6 +21,9 @@ func (a *app) dialects() ([]httpapi.Dialect, error) {
 	if err != nil {
 		return nil, err
 	}
+	if a.cfg.APIs.Collaboration.Enabled {
+		list = append(list, a.collaborationAPI(pages)) // before the action API, which has all of /api/
+	}
 	if a.cfg.APIs.Action.Enabled {
 		api, err := a.newAction(pages)
 		if err != nil {

@@ -11,28 +11,30 @@ import (
 	"portico/adapter"
 )
 
-func (p *program) invitationCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "invitation", Short: "List, send again, withdraw and approve invitations to have an account"}
-	var config string
-	cmd.PersistentFlags().StringVarP(&config, "config", "c", "", "configuration file")
-	cmd.AddCommand(
-		p.invitationList(&config),
-		p.invitationDo(&config, "resend ID", "Mail a pending invitation again, with a new link", func(ctx context.Context, a *adapter.Adapter, id int64) (string, error) {
+// accountInvitationCommands are those for invitations to have an account.
+func (p *program) accountInvitationCommands() []*cobra.Command {
+	config := new(string)
+	commands := []*cobra.Command{
+		p.accountInvitations(config),
+		p.accountInvitation(config, "resend ID", "Mail a pending invitation again, with a new link", func(ctx context.Context, a *adapter.Adapter, id int64) (string, error) {
 			return "sent again", a.ResendInvitationByNumber(ctx, id, "command line")
 		}),
-		p.invitationDo(&config, "withdraw ID", "End an open invitation", func(ctx context.Context, a *adapter.Adapter, id int64) (string, error) {
+		p.accountInvitation(config, "withdraw ID", "End an open invitation", func(ctx context.Context, a *adapter.Adapter, id int64) (string, error) {
 			return "withdrawn", a.WithdrawInvitation(ctx, id, "command line", adapter.Client{})
 		}),
-		p.invitationDo(&config, "approve ID", "End a waiting invitation, once the directory has an entry with its mail address",
+		p.accountInvitation(config, "approve ID", "End a waiting invitation, once the directory has an entry with its mail address",
 			func(ctx context.Context, a *adapter.Adapter, id int64) (string, error) {
 				username, err := a.ApproveInvitation(ctx, id, "command line")
 				return "approved for " + username, err
 			}),
-	)
-	return cmd
+	}
+	for _, cmd := range commands {
+		cmd.Flags().StringVarP(config, "config", "c", "", "configuration file")
+	}
+	return commands
 }
 
-func (p *program) invitationList(config *string) *cobra.Command {
+func (p *program) accountInvitations(config *string) *cobra.Command {
 	var all, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
@@ -63,7 +65,7 @@ func (p *program) invitationList(config *string) *cobra.Command {
 	return cmd
 }
 
-func (p *program) invitationDo(config *string, use, short string, do func(context.Context, *adapter.Adapter, int64) (string, error)) *cobra.Command {
+func (p *program) accountInvitation(config *string, use, short string, do func(context.Context, *adapter.Adapter, int64) (string, error)) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

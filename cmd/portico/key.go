@@ -60,6 +60,8 @@ func (p *program) keyCreate(config *string) *cobra.Command {
 	f.StringVar(&expires, "expires", "", "how long it lives, such as 90d or 12h (default for ever)")
 	f.StringVar(&user, "user", "", "user name of the person that the key stands for (usermanagement)")
 	f.StringVar(&r.Org, "org", "", "organisation that the key is good for (collaboration)")
+	f.StringSliceVar(&r.Units, "units", nil, "units of the organisation that the key is limited to (collaboration)")
+	f.BoolVar(&r.ReadOnly, "read-only", false, "the key changes nothing (collaboration)")
 	f.StringVar(&r.Value, "value", "", "take over this existing key; other users of the machine can see it, better use --value-file")
 	f.StringVar(&valueFile, "value-file", "", "take over the existing key in this file; - is standard input")
 	f.BoolVar(&r.Lenient, "lenient", false, "log what is above the key's level instead of refusing it (for keys of old clients)")

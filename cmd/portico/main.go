@@ -83,6 +83,8 @@ func (p *program) rootCommand() *cobra.Command {
 		p.userCommand(),
 		p.auditCommand(),
 		p.mailCommand(),
+		p.orgCommand(),
+		p.serviceCommand(),
 		p.invitationCommand(),
 		p.sampleCommand(),
 	)

@@ -12,6 +12,7 @@ import (
 	"portico/directory/mapping"
 	"portico/directory/mirror"
 	"portico/directory/population"
+	"portico/directory/writer"
 	"portico/httpapi"
 )
 
@@ -22,7 +23,7 @@ type member struct {
 	client *client.Client
 	mapper *mapping.Mapper
 	feed   feed.Feed
-	writes population.Writer // nil: read-only
+	writer *writer.Writer // nil: read-only
 }
 
 // newMember makes the connections and the mapping of a directory; it dials nothing.
@@ -38,8 +39,12 @@ func newMember(d *configs.Directory, log *slog.Logger) (*member, error) {
 	if m.client, err = client.New(clientConfig(d), log); err != nil {
 		return nil, fmt.Errorf("directory %s: %w", d.Name, err)
 	}
-	m.writes, err = m.writer(log)
-	return m, err
+	if d.Write.Enabled {
+		if m.writer, err = m.newWriter(log); err != nil {
+			return nil, fmt.Errorf("directory %s: write: %w", d.Name, err)
+		}
+	}
+	return m, nil
 }
 
 func clientConfig(d *configs.Directory) client.Config {
@@ -66,6 +71,7 @@ func mappingConfig(d *configs.Directory, p configs.Preset) mapping.Config {
 		StableID:     p.StableID, StableIDFormat: mapping.StableIDFormat(p.StableIDFormat),
 		Created: p.Created, Modified: p.Modified, Version: p.Version,
 		Signals: p.Signals, StatusRules: p.StatusRules,
+		PlaceholderMembers: placeholders(d), DisabledAttribute: disabledBy(d, p).Attribute, DisabledValue: disabledBy(d, p).Value,
 	}
 }
 
@@ -91,13 +97,17 @@ func (m *member) follow(into *mirror.Mirror, log *slog.Logger) (err error) {
 
 // joined is the directory as the population knows it.
 func (m *member) joined() population.Member {
-	return population.Member{
-		Name: m.cfg.Name, NobodyDN: client.DummyDN(m.mapper.UserBaseDN()),
+	member := population.Member{
+		Name: m.cfg.Name, Suffix: m.cfg.Suffix, Protected: m.cfg.Write.ProtectedGroups, NobodyDN: client.DummyDN(m.mapper.UserBaseDN()),
 		StatusRules: m.preset.StatusRules, Policy: m.cfg.PasswordPolicy, Nested: m.cfg.Groups.Nested,
 		LDAP: m.client, Mapper: m.mapper, Feed: live{m.feed}, Passwords: m.client,
 		Suffix: m.cfg.Suffix, Writer: m.writes,
 		Titles: m.client, TitleBase: m.mapper.GroupBaseDN(),
 	}
+	if m.writer != nil {
+		member.Writer = m.writer
+	}
+	return member
 }
 
 // live tells the population whether changes arrive as they happen.

@@ -43,7 +43,7 @@ func testStates(t *testing.T, f *fixture) {
 		dn, login := w.person(s.login()), s.login()
 		s.prepare(t, dn, password(login))
 		state := func() directory.AccountState { return w.pop.State(t.Context(), w.somebody(login), time.Now()) }
-		w.soon(func() bool { return stateText(state()) == s.want })
+		w.soon(func() bool { return w.login(login) != nil && stateText(state()) == s.want })
 		got := state()
 		if stateText(got) != s.want {
 			t.Errorf("%s: %q, want %q; signals %v", s.name, stateText(got), s.want, w.somebody(login).Signals)

@@ -10,6 +10,7 @@ import (
 
 	"portico/configs"
 	"portico/directory"
+	"portico/directory/writer"
 	"portico/testenv"
 )
 
@@ -21,15 +22,19 @@ func TestDS389(t *testing.T) {
 // ds389Fixture is 389 Directory Server with people as inetOrgPerson.
 func ds389Fixture(t *testing.T) *fixture {
 	t.Helper()
-	server := testenv.DS389(t, policies389)
+	return ds389For(testenv.DS389(t, policies389))
+}
+
+func ds389For(server *testenv.DS389Server) *fixture {
 	f := &fixture{
 		config: configs.DefaultDirectory(), life: server, addr: server.Address(), admin: server.DialAdmin,
 		layout: layout{
 			root: server.BaseDN, prepare: peopleAndGroups, person: inetOrgPerson, group: groupOf("groupOfNames"), container: organizationalUnit,
 			personRDN: "uid", groupRDN: "cn", containerRDN: "ou", member: "member",
 		},
-		traits: traits389(server),
-		states: states389(server),
+		traits:  traits389(server),
+		states:  states389(server),
+		writing: &writing{lock: writer.LockNS},
 	}
 	f.config.Preset = "389ds"
 	reach389(&f.config, server)
@@ -96,7 +101,7 @@ func policies389(o *testenv.DS389Options) {
 
 func traits389(server *testenv.DS389Server) traits {
 	return traits{
-		syncrepl: true, nested: true, dangling: true, managers: true, emptyMail: true, twoUIDs: true, refint: true,
+		syncrepl: true, reconciles: true, nested: true, dangling: true, managers: true, twoUIDs: true, refint: true, sevenBit: true,
 		failedBinds: 3,
 		unlock: func(dn string) error {
 			return errors.Join(server.Set(dn, "accountUnlockTime"), server.Set(dn, "passwordRetryCount", "0"))
@@ -119,24 +124,32 @@ func traits389(server *testenv.DS389Server) traits {
 	}
 }
 
-// trimChangelog removes the older half of the retro change log, as its trimming does.
+// trimChangelog has the server forget all changes but the last.
 func trimChangelog(t testing.TB, server *testenv.DS389Server) {
 	t.Helper()
-	conn, err := server.DialAdmin()
-	if err != nil {
+	const retro = "cn=Retro Changelog Plugin,cn=plugins,cn=config"
+	replaceValues(t, server.DialAdmin, retro, "nsslapd-changelogmaxage", "1s", "nsslapd-changelog-trim-interval", "1")
+	server.Kill()
+	if err := server.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	found, err := conn.Search(ldap.NewSearchRequest("cn=changelog", ldap.ScopeSingleLevel, ldap.NeverDerefAliases, 0, 0, false,
-		"(changeNumber=*)", []string{"changeNumber"}, nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range found.Entries[:len(found.Entries)-1] {
-		if err := conn.Del(ldap.NewDelRequest(e.DN, nil)); err != nil {
+	for range 100 {
+		conn, err := server.DialAdmin()
+		if err != nil {
 			t.Fatal(err)
 		}
+		found, err := conn.Search(ldap.NewSearchRequest("cn=changelog", ldap.ScopeSingleLevel, ldap.NeverDerefAliases, 0, 0, false,
+			"(changeNumber=*)", []string{"1.1"}, nil))
+		if err := errors.Join(err, conn.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if len(found.Entries) < 2 {
+			replaceValues(t, server.DialAdmin, retro, "nsslapd-changelogmaxage", "", "nsslapd-changelog-trim-interval", "")
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
+	t.Fatal("the change log is not trimmed")
 }
 
 // states389 are the states that 389 Directory Server itself enforces.
@@ -166,6 +179,7 @@ func states389(server *testenv.DS389Server) []accountState {
 		},
 		{
 			name: "locked for good", prepare: func(t testing.TB, dn, _ string) {
+				policy389(t, server, dn, "passwordLockout", "on", "passwordUnlock", "off", "passwordMaxFailure", "3")
 				set(t, dn, "accountUnlockTime", "19700101000000Z", "passwordRetryCount", "3")
 			},
 			want: "locked", attribute: "accountUnlockTime", value: "19700101000000Z", right: directory.VerdictLocked, wrong: directory.VerdictLocked,

@@ -1,9 +1,8 @@
 package conformance
 
 import (
+	"strings"
 	"testing"
-
-	"github.com/go-ldap/ldap/v3"
 
 	"portico/configs"
 	"portico/directory"
@@ -16,7 +15,7 @@ func testChanges(t *testing.T, f *fixture) {
 	w.addPerson("early")
 	branch := w.addContainer("branch", w.people)
 	w.following()
-	dn := w.addPerson("ann", "mail", "ann@example.com")
+	dn := w.addPerson("ann")
 	w.equal()
 	id := w.somebody("ann").ID
 	same := func(name string) {
@@ -26,7 +25,9 @@ func testChanges(t *testing.T, f *fixture) {
 			t.Errorf("%s is now %s, was %s", name, e.ID, id)
 		}
 	}
-	w.modify(dn, "mail", "ann@example.org")
+	if !f.traits.noMail {
+		w.modify(dn, "mail", "ann@example.org")
+	}
 	w.modify(dn, "description", "one")
 	same("ann")
 	w.modify(dn, "description")
@@ -97,7 +98,7 @@ func testContainer(t *testing.T, f *fixture) {
 	w.following()
 	twig := w.rename(branch, f.layout.containerRDN+"=twig", "")
 	w.equal()
-	if e := w.somebody("clerk"); e.DN != at("clerk", twig) {
+	if e := w.somebody("clerk"); !strings.EqualFold(e.DN, at("clerk", twig)) {
 		t.Errorf("clerk is at %s", e.DN)
 	}
 	if r, _ := w.pop.Authenticate(t.Context(), w.somebody("clerk"), password("clerk")); !r.SignedIn() {
@@ -156,7 +157,15 @@ func testFilter(t *testing.T, f *fixture) {
 	if w.somebody("ann").ID != id {
 		t.Error("another id")
 	}
-	w.equal()
+	w.stop() // and while we are away
+	w.modify(dn, "description", "hidden")
+	w.following()
+	w.stop()
+	w.modify(dn, "description", "open")
+	w.following()
+	if w.somebody("ann").ID != id {
+		t.Error("another id")
+	}
 }
 
 // testLargeGroup is DR16: 10,000 members, of whom most are nobody that we know
@@ -208,10 +217,10 @@ func testOurRestart(t *testing.T, f *fixture) {
 		w.stop()
 		revision := w.mirror.Revision()
 		w.following()
-		if w.feed.Status().Mode == feed.ModeSyncrepl && w.feed.Status().Refreshes != 0 {
+		if w.feed.Status().Mode == feed.ModeSyncrepl && !f.traits.reconciles && w.feed.Status().Refreshes != 0 {
 			t.Errorf("a restart without changes read everything; %+v", w.feed.Status())
 		}
-		if n := w.mirror.Revision() - revision; w.feed.Status().Mode == feed.ModeSyncrepl && n > 1 {
+		if n := w.mirror.Revision() - revision; w.feed.Status().Mode == feed.ModeSyncrepl && !f.traits.reconciles && n > 1 {
 			t.Errorf("a restart without changes wrote %d times", n)
 		}
 	}
@@ -221,7 +230,7 @@ func testOurRestart(t *testing.T, f *fixture) {
 	w.addPerson("new")
 	w.rename(w.person(numbered("p", 3)), f.layout.personRDN+"=renamed", "")
 	w.following()
-	if s := w.feed.Status(); s.Mode == feed.ModeSyncrepl && s.Refreshes != 0 {
+	if s := w.feed.Status(); s.Mode == feed.ModeSyncrepl && !f.traits.reconciles && s.Refreshes != 0 {
 		t.Errorf("a restart read everything; %+v", s)
 	}
 	if mode := w.feed.Status().Mode; f.traits.syncrepl != (mode == feed.ModeSyncrepl) {
@@ -231,5 +240,4 @@ func testOurRestart(t *testing.T, f *fixture) {
 	if err != nil || n != 30 {
 		t.Errorf("%d people, %v", n, err)
 	}
-	_ = ldap.LDAPResultSuccess
 }

@@ -19,12 +19,17 @@ type fixture struct {
 	life   lifecycle
 	addr   string // host and port without TLS, for proxies; "": the suite uses none
 
+	// each makes a server for one case; nil: all cases share this one.
+	each func(t *testing.T) *fixture
+
 	// admin is a bound connection that may write everything; the suite closes it.
 	admin func() (*ldap.Conn, error)
 
 	layout layout
 	traits traits
 	states []accountState
+	// writing is how it is written to through the population; nil: it is not.
+	writing *writing
 }
 
 // lifecycle ends and starts the server on the same address with the same data.
@@ -51,6 +56,7 @@ type layout struct {
 
 	personRDN    string // "uid"
 	groupRDN     string // "cn"
+	groupName    string // the attribute of a group's name where that is not the one in the RDN
 	containerRDN string // "ou"
 
 	// member holds a group's members; names tells that they are login names.
@@ -64,10 +70,12 @@ type layout struct {
 // traits say which cases apply.
 type traits struct {
 	syncrepl     bool // changes come at once; else the feed polls
+	reconciles   bool // a resume is followed by a full reconciliation
 	nested       bool // groups may hold groups
 	dangling     bool // members and managers need not exist
 	managers     bool // people have a manager attribute
-	emptyMail    bool // an empty mail address is stored
+	noMail       bool // people have no mail address
+	sevenBit     bool // login names must be ASCII
 	twoUIDs      bool // two entries of one login name can be there
 	refint       bool // the server itself corrects references of people who go or are renamed
 	silentRefint bool // it does so without an event

@@ -37,14 +37,24 @@ func run(t *testing.T, f *fixture) {
 			{"our_restart", testOurRestart},
 			{"cookies", testCookies},
 			{"cuts", testCuts},
+			{"writes", testWrites},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
-				c.run(t, f)
+				c.run(t, f.of(t))
 			})
 		}
 	})
-	t.Run("size_limit", func(t *testing.T) { testSizeLimit(t, f) })
-	t.Run("trimmed", func(t *testing.T) { testTrimmed(t, f) })
-	t.Run("server_restart", func(t *testing.T) { testServerRestart(t, f) })
+	t.Run("size_limit", func(t *testing.T) { testSizeLimit(t, f.of(t)) })
+	t.Run("trimmed", func(t *testing.T) { testTrimmed(t, f.of(t)) })
+	t.Run("server_restart", func(t *testing.T) { testServerRestart(t, f.of(t)) })
+}
+
+// of is the fixture for one case.
+func (f *fixture) of(t *testing.T) *fixture {
+	t.Helper()
+	if f.each != nil {
+		return f.each(t)
+	}
+	return f
 }

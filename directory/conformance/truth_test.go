@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"reflect"
 	"slices"
@@ -31,7 +32,7 @@ type flat struct {
 
 // truth asks the directory itself, through the mapper alone, and resolves all
 // references anew.
-func (w *world) truth() map[string]flat {
+func (w *world) truth() (map[string]flat, error) {
 	w.t.Helper()
 	var all []*directory.Entry
 	err := w.client.SearchPaged(w.t.Context(), w.mapper.All(0), 500, func(e *ldap.Entry) error {
@@ -41,7 +42,9 @@ func (w *world) truth() map[string]flat {
 		}
 		return err
 	})
-	w.must(err)
+	if err != nil {
+		return nil, err
+	}
 	out := map[string]flat{}
 	byDN, byLogin := map[string]string{}, map[string][]string{}
 	for _, e := range all {
@@ -80,7 +83,7 @@ func (w *world) truth() map[string]flat {
 		}
 		out[e.ID.Stable] = f
 	}
-	return out
+	return out, nil
 }
 
 func flatten(e *directory.Entry) flat {
@@ -108,8 +111,8 @@ func sorted(ids []string) []string {
 	return slices.Compact(ids)
 }
 
-// mirrored is what the mirror holds.
-func (w *world) mirrored() map[string]flat {
+// mirrored is what the mirror holds. The error says that it changed meanwhile.
+func (w *world) mirrored() (map[string]flat, error) {
 	w.t.Helper()
 	ctx := context.Background()
 	out := map[string]flat{}
@@ -119,34 +122,33 @@ func (w *world) mirrored() map[string]flat {
 			page, err := w.mirror.ListPage(ctx, query)
 			w.must(err)
 			for _, e := range page.Entries {
-				out[e.ID.Stable] = w.related(ctx, e)
+				f, err := w.related(ctx, e)
+				if err != nil {
+					return nil, err
+				}
+				out[e.ID.Stable] = f
 			}
 			if query.After = page.Next; page.Next == "" {
 				break
 			}
 		}
 	}
-	return out
+	return out, nil
 }
 
 // related is an entry with its relations.
-func (w *world) related(ctx context.Context, e *directory.Entry) flat {
-	w.t.Helper()
+func (w *world) related(ctx context.Context, e *directory.Entry) (flat, error) {
 	f := flatten(e)
 	if e.Kind == directory.KindPerson {
 		managers, err := w.mirror.ManagersOf(ctx, e.ID)
-		w.must(err)
 		f.Managers = stables(managers)
-		return f
+		return f, err
 	}
 	people, _, err := w.mirror.MembersOf(ctx, e.ID, false, 0, "")
-	w.must(err)
-	groups, err := w.mirror.SubgroupsOf(ctx, e.ID, false)
-	w.must(err)
-	owners, err := w.mirror.OwnersOf(ctx, e.ID)
-	w.must(err)
+	groups, groupsErr := w.mirror.SubgroupsOf(ctx, e.ID, false)
+	owners, ownersErr := w.mirror.OwnersOf(ctx, e.ID)
 	f.Members, f.Owners = stables(append(people, groups...)), stables(owners)
-	return f
+	return f, errors.Join(err, groupsErr, ownersErr)
 }
 
 func stables(list []*directory.Entry) []string {
@@ -160,12 +162,14 @@ func stables(list []*directory.Entry) []string {
 // equal waits until the mirror says what the directory says.
 func (w *world) equal() {
 	w.t.Helper()
-	for deadline := time.Now().Add(3 * patience); ; time.Sleep(20 * time.Millisecond) {
-		truth, mirrored := w.truth(), w.mirrored()
-		if reflect.DeepEqual(truth, mirrored) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		truth, err := w.truth() // the server may just be coming back
+		mirrored, changed := w.mirrored()
+		if err = errors.Join(err, changed); err == nil && reflect.DeepEqual(truth, mirrored) {
 			return
 		}
 		if time.Now().After(deadline) {
+			w.must(err)
 			diff := cmp.Diff(truth, mirrored)
 			w.t.Fatalf("directory (-) and mirror (+) differ; status %+v\n%s", w.feed.Status(), diff[:min(len(diff), 6000)])
 		}
@@ -186,7 +190,9 @@ func names(list []*directory.Entry) string {
 func (w *world) logins() []string {
 	w.t.Helper()
 	set := map[string]bool{}
-	for _, f := range w.mirrored() {
+	mirrored, err := w.mirrored()
+	w.must(err)
+	for _, f := range mirrored {
 		if f.Kind == directory.KindPerson {
 			set[f.Login] = true
 		}

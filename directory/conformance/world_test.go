@@ -90,6 +90,7 @@ func (w *world) join() {
 	w.pop, err = population.New(population.Config{NegativeTTL: time.Millisecond, PolicyTTL: time.Millisecond}, []population.Member{{
 		Name: w.cfg.Name, NobodyDN: client.DummyDN(w.mapper.UserBaseDN()), StatusRules: preset.StatusRules,
 		Policy: w.cfg.PasswordPolicy, Nested: w.cfg.Groups.Nested, LDAP: w.client, Mapper: w.mapper, Feed: live{w}, Passwords: w.client,
+		Writer: w.newWriter(preset),
 	}}, w.mirror, log, time.Now)
 	w.must(err)
 	w.t.Cleanup(func() {
@@ -121,7 +122,8 @@ func mappingConfig(d *configs.Directory, p configs.Preset) mapping.Config {
 		UserFilter: p.People.ObjectFilter, GroupFilter: p.Groups.ObjectFilter, ContainerFilter: p.ContainerFilter,
 		UserAttributes: plain(p.People.Attributes), GroupAttributes: plain(p.Groups.Attributes),
 		MemberAttributes: p.Groups.MemberAttributes, MemberNameAttributes: p.Groups.MemberNameAttributes,
-		StableID: p.StableID, StableIDFormat: mapping.StableIDFormat(p.StableIDFormat),
+		PrimaryGroup: p.Groups.Primary,
+		StableID:     p.StableID, StableIDFormat: mapping.StableIDFormat(p.StableIDFormat),
 		Created: p.Created, Modified: p.Modified, Version: p.Version,
 		Signals: p.Signals, StatusRules: p.StatusRules,
 	}
@@ -193,7 +195,10 @@ func (w *world) reconnect() {
 }
 
 // below gives the DN of a person, a group or a container.
-func below(rdn, name, parent string) string { return rdn + "=" + ldap.EscapeDN(name) + "," + parent }
+func below(rdn, name, parent string) string { return rdn + "=" + escapedName(name) + "," + parent }
+
+// escapedName is a name as a value in a DN. Active Directory wants "=" escaped too.
+func escapedName(name string) string { return strings.ReplaceAll(ldap.EscapeDN(name), "=", `\=`) }
 
 func (w *world) person(login string) string { return below(w.f.layout.personRDN, login, w.people) }
 func (w *world) group(name string) string   { return below(w.f.layout.groupRDN, name, w.groups) }

@@ -36,6 +36,9 @@ type ad struct {
 	mark  adMark
 	sweep bool  // nothing deleted was ever seen: perhaps it may not be, so ids are swept
 	since int64 // of the look under way
+	came  arrivals
+
+	overlap bool // something changed while the last read ran
 }
 
 // adMark is where a domain controller stands.
@@ -148,6 +151,9 @@ func (a *ad) readEverything(ctx context.Context) (since int64, err error) {
 	}
 	since = a.mark.highest + 1
 	err = a.fullRead(ctx, func(*directory.Entry) {}, func() string { return strconv.FormatInt(since, 10) })
+	if err == nil {
+		err = a.afterRead(ctx)
+	}
 	return since, err
 }
 
@@ -162,16 +168,23 @@ func (a *ad) look(ctx context.Context, since int64) (int64, error) {
 		return since, nil
 	}
 	changes := 0
-	a.since = since
+	a.since, a.came = since, arrivals{looked: map[string]bool{}}
 	err = a.read(ctx, a.changes(since), a.take, func(list []*directory.Entry, gone []string) error {
 		changes += len(list) + len(gone)
 		return a.apply(ctx, Batch{Upserts: list, Deletes: gone})
 	})
+	if err == nil {
+		err = a.welcome(ctx)
+	}
 	if err != nil {
+		a.full.Store(a.full.Load() || len(a.came.came) > 0) // the next look would not notice who came
+		return 0, err
+	}
+	if err := a.afterRead(ctx); err != nil {
 		return 0, err
 	}
 	if a.full.Load() {
-		a.log.Info("a container was renamed or moved: reading everything again")
+		a.log.Info("a container was renamed or moved, or much came into view: reading everything again")
 		return a.readEverything(ctx)
 	}
 	next := before.highest + 1
@@ -215,7 +228,10 @@ func (a *ad) take(ctx context.Context, e *ldap.Entry) (*directory.Entry, error) 
 	if entry != nil && a.names.moved(entry, created >= a.since) || entry == nil && a.names.lost(a.m.Stable(e)) {
 		a.full.Store(true) // what lies below it went along, without a number
 	}
-	return entry, nil
+	if entry != nil {
+		err = a.note(ctx, entry, created >= a.since)
+	}
+	return entry, err
 }
 
 // noteDeleted looks whether an object is a deleted one, not the container of these,

@@ -1,9 +1,12 @@
 package feed
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-ldap/ldap/v3"
 
 	"portico/directory"
 	"portico/testenv"
@@ -236,5 +239,36 @@ func TestADDelayOfOneChange(t *testing.T) {
 	t.Logf("slowest of four changes: %s", slowest)
 	if slowest > 2*time.Second {
 		t.Errorf("a change took %s", slowest)
+	}
+}
+
+// References are by identity: who is renamed where nobody looks keeps his groups
+// when he comes into view, and who takes over his old DN does not get them.
+func TestADReferencesToWhoWasNotSeen(t *testing.T) {
+	w := newADWorld(t, Config{}, "OU=People,")
+	outside := "OU=Groups," + w.samba.BaseDN
+	unseen, hidden := "CN=unseen,"+outside, w.addUser("hidden", "employeeType", "hidden")
+	w.must(w.addUserAt(unseen, "unseen"))
+	boss := w.addUser("boss", "manager", unseen)
+	group := ldap.NewAddRequest("CN=team,OU=People,"+w.samba.BaseDN, nil)
+	group.Attribute("objectClass", []string{"group"})
+	group.Attribute("sAMAccountName", []string{"team"})
+	group.Attribute("member", []string{unseen, hidden, boss})
+	w.must(w.admin.Add(group))
+	w.start()
+	w.following()
+	w.equal()
+	w.rename(unseen, "CN=seen", "OU=People,"+w.samba.BaseDN)
+	w.rename(hidden, "CN=renamed", "")
+	w.equal()
+	w.must(w.addUserAt(hidden, "impostor"))
+	w.equal()
+	if members := w.store.dump(); !strings.Contains(fmt.Sprint(members), "seen") {
+		t.Error("who came is not there")
+	}
+	w.modify(w.user("renamed"), "employeeType")
+	w.equal()
+	if w.feed.Status().Refreshes != 1 {
+		t.Error("that took a full read")
 	}
 }

@@ -53,6 +53,10 @@ type Config struct {
 	PageSize  uint32        // poll and reconciliation; 500
 }
 
+// DefaultSweep is how long a deletion may stay unnoticed where nothing tells of it,
+// unless the configuration has an interval.
+const DefaultSweep = 5 * time.Minute
+
 // Feed is what follows one directory.
 type Feed interface {
 	// Run follows until ctx ends, and then gives nil. It reconnects by itself and
@@ -91,7 +95,7 @@ func New(cfg Config, dir Directory, m *mapping.Mapper, store Store, log *slog.Lo
 		return nil, fmt.Errorf("sync mode %q is none of auto, syncrepl, ad, poll", cfg.Mode)
 	}
 	if cfg.Interval == 0 {
-		setDefault(&cfg.Sweep, 5*time.Minute)
+		setDefault(&cfg.Sweep, DefaultSweep)
 	}
 	setDefault(&cfg.Sweep, max(10*cfg.Interval, time.Minute))
 	setDefault(&cfg.Margin, 10*time.Second)

@@ -80,6 +80,27 @@ func (s *memStore) Apply(ctx context.Context, _ string, b Batch) error {
 	return nil
 }
 
+func (s *memStore) Known(_ context.Context, _, stable string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if row := s.rows[stable]; row != nil {
+		return row.key, nil // as renames of containers above have left it
+	}
+	return "", nil
+}
+
+func (s *memStore) Referrers(_ context.Context, _, stable string) (list []string, _ error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	to := func(l memLink) bool { return l.target == stable }
+	for id, row := range s.rows {
+		if slices.ContainsFunc(row.members, to) || slices.ContainsFunc(row.manager, to) {
+			list = append(list, id)
+		}
+	}
+	return list, nil
+}
+
 func (s *memStore) upsert(e *directory.Entry) {
 	s.upserts++
 	id := e.ID.Stable
@@ -372,10 +393,12 @@ type sink struct{}
 
 func newSink() Store { return sink{} }
 
-func (sink) Apply(context.Context, string, Batch) error                { return nil }
-func (sink) Cookie(context.Context, string) (string, error)            { return "", nil }
-func (sink) BeginRefresh(context.Context, string) (Refresh, error)     { return sink{}, nil }
-func (sink) Upsert(context.Context, []*directory.Entry) error          { return nil }
-func (sink) Present(context.Context, []string) error                   { return nil }
-func (sink) Complete(context.Context, string) (deleted int, err error) { return 0, nil }
-func (sink) Abort()                                                    {}
+func (sink) Apply(context.Context, string, Batch) error                  { return nil }
+func (sink) Known(context.Context, string, string) (string, error)       { return "", nil }
+func (sink) Referrers(context.Context, string, string) ([]string, error) { return nil, nil }
+func (sink) Cookie(context.Context, string) (string, error)              { return "", nil }
+func (sink) BeginRefresh(context.Context, string) (Refresh, error)       { return sink{}, nil }
+func (sink) Upsert(context.Context, []*directory.Entry) error            { return nil }
+func (sink) Present(context.Context, []string) error                     { return nil }
+func (sink) Complete(context.Context, string) (deleted int, err error)   { return 0, nil }
+func (sink) Abort()                                                      {}

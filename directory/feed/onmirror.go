@@ -38,6 +38,24 @@ func (o onMirror) Cookie(ctx context.Context, dir string) (string, error) {
 	return s.Cookie, nil
 }
 
+// Known implements Store.
+func (o onMirror) Known(ctx context.Context, dir, stable string) (string, error) {
+	e, err := o.m.Get(ctx, directory.ID{Directory: dir, Stable: stable})
+	if errors.Is(err, directory.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", o.mend(ctx, err)
+	}
+	return e.DN, nil
+}
+
+// Referrers implements Store.
+func (o onMirror) Referrers(ctx context.Context, dir, stable string) ([]string, error) {
+	list, err := o.m.Referrers(ctx, directory.ID{Directory: dir, Stable: stable})
+	return list, o.mend(ctx, err)
+}
+
 // BeginRefresh implements Store.
 func (o onMirror) BeginRefresh(ctx context.Context, dir string) (Refresh, error) {
 	r, err := o.m.BeginRefresh(ctx, dir)

@@ -102,7 +102,13 @@ func (s *syncrepl) batch(ops []op) (b Batch, moved bool, _ error) {
 // write is the job that maps and applies operations and stores where the feed
 // stands after them, "" for nothing to be stored.
 func (s *syncrepl) write(ops []op, at string) func(context.Context) error {
+	resuming := s.server.vendor == vendor389 && s.resumed && !s.following
 	return func(ctx context.Context) error {
+		if resuming {
+			if err := s.reread(ctx, ops); err != nil {
+				return err
+			}
+		}
 		b, moved, err := s.batch(ops)
 		if err != nil {
 			return err

@@ -110,7 +110,11 @@ func (s *syncrepl) heartbeat(ctx context.Context) (stop func()) {
 				s.status.contact()
 				continue
 			}
-			if err := s.beat(ctx); err != nil && ctx.Err() == nil {
+			err := s.beat(ctx)
+			if err == nil && s.pump.silence() > s.cfg.Heartbeat {
+				err = s.probeLimit(ctx)
+			}
+			if err != nil && ctx.Err() == nil {
 				s.cancel(err)
 				return
 			}

@@ -36,6 +36,10 @@ type Store interface {
 	// BeginRefresh starts a full read beside the content there is, which goes on
 	// serving. A refresh that was not completed leaves nothing behind.
 	BeginRefresh(ctx context.Context, dir string) (Refresh, error)
+	// Known gives the DN under which an entry is kept, by stable id; "" for none.
+	Known(ctx context.Context, dir, stable string) (dn string, err error)
+	// Referrers lists the entries that refer to one by its DN, by stable id.
+	Referrers(ctx context.Context, dir, stable string) ([]string, error)
 	// Cookie gives the last cookie that was stored, "" where the directory was never
 	// read completely.
 	Cookie(ctx context.Context, dir string) (string, error)

@@ -39,6 +39,7 @@ type syncrepl struct {
 
 	// Refresh stage.
 	resumed  bool    // it began with a cookie
+	began    string  // that cookie
 	refresh  Refresh // open where everything is read or confirmed
 	buffer   []*directory.Entry
 	values   int
@@ -73,7 +74,7 @@ func (s *syncrepl) run(ctx context.Context, at position) error {
 			at = position{}
 		}
 	}
-	s.cookie, s.resumed = at.Cookie, at.Cookie != ""
+	s.cookie, s.began, s.resumed = at.Cookie, at.Cookie, at.Cookie != ""
 
 	s.writer = startWriter(ctx, s.cancel, writeQueue)
 	defer s.writer.stop()
@@ -103,6 +104,7 @@ func (s *syncrepl) stages(ctx context.Context) error {
 	}
 	s.log.Info("the read model is up to date", "resumed", s.resumed, "entries", s.status.get().Entries,
 		"took", s.now().Sub(started).Round(time.Millisecond).String())
+	s.distrust()
 	s.following, s.followed = true, true
 	s.status.phase(PhaseFollowing, nil)
 	return s.judge(ctx, s.persistStage(ctx))
@@ -122,9 +124,12 @@ func (s *syncrepl) refuse(at position) string {
 	case !goodCookie(s.server.vendor, at.Cookie):
 		return "the stored cookie is damaged"
 	}
-	if s.server.vendor == vendor389 && s.server.first >= 0 {
+	if s.server.vendor == vendor389 {
 		// A trimmed change log answers a resume with what is left, without a word.
-		if n, _ := cookie389(at.Cookie); n < s.server.first-1 || n > s.server.last {
+		switch n, _ := cookie389(at.Cookie); {
+		case s.server.first < 0:
+			return "the server does not tell how far its change log reaches back"
+		case n < s.server.first-1 || n > s.server.last:
 			return "the server's change log does not reach back to the cookie"
 		}
 	}

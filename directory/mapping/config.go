@@ -49,6 +49,10 @@ type Config struct {
 
 	Signals     []string // LDAP attributes behind the account state; nil: DefaultSignals(StatusRules)
 	StatusRules string   // see State
+
+	// DisabledAttribute marks an account as disabled by the value DisabledValue,
+	// where the server has no way of its own; "" for none.
+	DisabledAttribute, DisabledValue string
 }
 
 // StableIDFormat is the way in which a server spells its permanent ids.
@@ -142,7 +146,9 @@ func (c *Config) attributeLists() map[string][]string {
 		"MemberAttributes": c.MemberAttributes, "MemberNameAttributes": c.MemberNameAttributes,
 		"StableID": c.StableID, "Signals": c.Signals,
 	}
-	for field, name := range map[string]string{"Created": c.Created, "Modified": c.Modified, "Version": c.Version} {
+	for field, name := range map[string]string{
+		"Created": c.Created, "Modified": c.Modified, "Version": c.Version, "DisabledAttribute": c.DisabledAttribute,
+	} {
 		if name != "" {
 			lists[field] = []string{name}
 		}

@@ -325,7 +325,10 @@ func (e *Encoder) Draft(n directory.NewEntry, references map[string][]string) (*
 	case !d.Has(rdn):
 		d.set(rdn, []string{n.Name})
 	}
-	d.set("objectClass", e.withAuxiliary(classes, maps.Keys(d.values)))
+	d.set("objectClass", classes)
+	if n.Kind == directory.KindPerson {
+		d.set("objectClass", e.withAuxiliary(classes, maps.Keys(d.values)))
+	}
 	rdn, err := e.RDN(n.Kind, d.First(e.RDNAttribute(n.Kind)))
 	if err != nil {
 		return nil, err
@@ -356,8 +359,12 @@ func (e *Encoder) RDN(kind directory.Kind, value string) (string, error) {
 	case len([]rune(value)) > most:
 		return "", invalid(attribute, "%s, which names the entry, is longer than %d characters", e.RDNAttribute(kind), most)
 	}
-	return e.RDNAttribute(kind) + "=" + ldap.EscapeDN(value), nil
+	return e.RDNAttribute(kind) + "=" + escapeRDN(value), nil
 }
+
+// escapeRDN escapes a value for a DN. Active Directory wants "=" escaped too, which
+// RFC 4514 leaves open.
+func escapeRDN(value string) string { return strings.ReplaceAll(ldap.EscapeDN(value), "=", `\=`) }
 
 // AttributeOf is Portico's name of an LDAP attribute that is written under it,
 // "" where none is. The name is lower-case.

@@ -194,7 +194,7 @@ func (b *builder) name(name *string) error {
 	if most > 0 && len([]rune(*name)) > most {
 		return invalid(portico, "longer than %d characters", most)
 	}
-	b.edit.RDN = b.rdn[0] + "=" + ldap.EscapeDN(*name)
+	b.edit.RDN = b.rdn[0] + "=" + escapeRDN(*name)
 	b.final[lower(in)] = []string{*name}
 	return nil
 }
@@ -294,6 +294,9 @@ func (b *builder) drop(name string) {
 
 // classes adds the auxiliary classes that new values need.
 func (b *builder) classes() {
+	if b.kind != directory.KindPerson {
+		return
+	}
 	names := func(yield func(string) bool) {
 		for name, list := range b.final {
 			if len(list) > 0 && !yield(name) {

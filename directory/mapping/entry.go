@@ -160,8 +160,18 @@ func (m *Mapper) person(out *directory.Entry, v *values) error {
 			out.Signals[lower(m.names[slot])] = list
 		}
 	}
+	if m.disabled >= 0 && slices.ContainsFunc(v.slots[m.disabled].text, func(s string) bool { return strings.EqualFold(s, m.cfg.DisabledValue) }) {
+		if out.Signals == nil {
+			out.Signals = make(directory.Attributes, 1)
+		}
+		out.Signals[signalDisabled] = []string{m.names[m.disabled], m.cfg.DisabledValue}
+	}
 	return nil
 }
+
+// signalDisabled is a signal of ours: the configured attribute marks the account
+// as disabled. Its values are that attribute and its value.
+const signalDisabled = "portico:disabled"
 
 func (m *Mapper) groupOf(out *directory.Entry, v *values) error {
 	out.Name = v.name(m.groupName, out.DN, m.names)

@@ -24,6 +24,7 @@ type Mapper struct {
 	stable, signals            []int
 	created, modified, version int // -1: none
 	sid, primaryID             int // -1: no primary groups
+	disabled                   int // -1: none
 	placeholders               map[string]bool
 	feedFilter                 string
 	attributes                 []string
@@ -64,6 +65,7 @@ func New(cfg Config) (*Mapper, error) {
 	if cfg.PrimaryGroup == PrimarySID {
 		m.sid, m.primaryID = m.slot("objectSid"), m.slot("primaryGroupID")
 	}
+	m.disabled = m.optional(cfg.DisabledAttribute)
 	m.attributes = slices.Clone(m.names)
 	m.feedFilter = "(|" + m.people.text + m.groups.text + m.containers.text + ")"
 	return m, nil
@@ -184,6 +186,14 @@ func (m *Mapper) ModifiedAttribute() string { return m.cfg.Modified }
 
 // StableIDAttributes are the LDAP names that hold permanent ids.
 func (m *Mapper) StableIDAttributes() []string { return slices.Clone(m.cfg.StableID) }
+
+// ReferenceAttributes are the LDAP names that hold DNs of other entries: members,
+// managers and owners.
+func (m *Mapper) ReferenceAttributes() []string {
+	list := slices.Clone(m.cfg.MemberAttributes)
+	list = append(list, m.cfg.UserAttributes[directory.AttrManager]...)
+	return append(list, m.cfg.GroupAttributes[directory.AttrOwner]...)
+}
 
 func or(a, b string) string {
 	if a != "" {

@@ -18,6 +18,7 @@ func PolicyAttributes() []string {
 		"passwordLockout", "passwordUnlock", "passwordLockoutDuration", "passwordExp", "passwordMaxAge", "passwordMustChange",
 		"passwordGraceLimit", "passwordMaxFailure",
 		"lockoutDuration", "maxPwdAge", "lockoutThreshold",
+		"msDS-LockoutDuration", "msDS-MaximumPasswordAge", "msDS-LockoutThreshold",
 		"krbMaxPwdLife", "krbPwdMaxFailure", "krbPwdLockoutDuration",
 	}
 }
@@ -41,12 +42,12 @@ func Policy(e *ldap.Entry) directory.Policy {
 	}
 	p := directory.Policy{
 		DN:              e.DN,
-		Lockout:         on("pwdLockout") || on("passwordLockout") || number("lockoutThreshold", "krbPwdMaxFailure") > 0,
+		Lockout:         on("pwdLockout") || on("passwordLockout") || number("lockoutThreshold", "msDS-LockoutThreshold", "krbPwdMaxFailure") > 0,
 		LockoutDuration: seconds(number("pwdLockoutDuration", "passwordLockoutDuration", "krbPwdLockoutDuration")),
 		MaxAge:          seconds(number("pwdMaxAge", "passwordMaxAge", "krbMaxPwdLife")),
 		MustChange:      on("pwdMustChange") || on("passwordMustChange"),
 		GraceLimit:      int(min(max(number("pwdGraceAuthNLimit", "pwdGraceLoginLimit", "passwordGraceLimit"), 0), 1<<20)),
-		MaxFailures:     int(min(max(number("pwdMaxFailure", "passwordMaxFailure", "lockoutThreshold", "krbPwdMaxFailure"), 0), 1<<20)),
+		MaxFailures:     int(min(max(number("pwdMaxFailure", "passwordMaxFailure", "lockoutThreshold", "msDS-LockoutThreshold", "krbPwdMaxFailure"), 0), 1<<20)),
 	}
 	if get("passwordExp") != "" && !on("passwordExp") {
 		p.MaxAge = 0
@@ -54,24 +55,45 @@ func Policy(e *ldap.Entry) directory.Policy {
 	if get("passwordUnlock") != "" && !on("passwordUnlock") {
 		p.LockoutDuration = 0
 	}
-	if v := get("lockoutDuration"); v != "" {
-		p.LockoutDuration = adDuration(v)
+	for _, name := range []string{"lockoutDuration", "msDS-LockoutDuration"} {
+		if v := get(name); v != "" {
+			p.LockoutDuration = adDuration(v)
+		}
 	}
-	if v := get("maxPwdAge"); v != "" {
-		p.MaxAge = adDuration(v)
+	for _, name := range []string{"maxPwdAge", "msDS-MaximumPasswordAge"} {
+		if v := get(name); v != "" {
+			p.MaxAge = adDuration(v)
+		}
 	}
 	return p
 }
 
 // PolicyDN is the DN of the policy that applies to a person: the one named in the
-// entry, else the directory's default, which may be "" for unknown.
-func PolicyDN(e *directory.Entry, defaultDN string) string {
-	for _, name := range []string{"pwdpolicysubentry", "krbpwdpolicyreference"} {
+// entry, else the directory's default, else on Active Directory the domain, which
+// keeps its own; "" for unknown.
+func PolicyDN(rules string, e *directory.Entry, defaultDN string) string {
+	for _, name := range []string{"pwdpolicysubentry", "krbpwdpolicyreference", "msds-resultantpso"} {
 		if dn := e.Signals.First(name); dn != "" {
 			return dn
 		}
 	}
+	if defaultDN == "" && rules == RulesActiveDirectory {
+		return domainDN(e.DN)
+	}
 	return defaultDN
+}
+
+// domainDN is the end of a DN that consists of DC parts, "" where there is none.
+func domainDN(dn string) string {
+	parsed, err := ldap.ParseDN(dn)
+	if err != nil {
+		return ""
+	}
+	from := len(parsed.RDNs)
+	for from > 0 && len(parsed.RDNs[from-1].Attributes) == 1 && strings.EqualFold(parsed.RDNs[from-1].Attributes[0].Type, "DC") {
+		from--
+	}
+	return (&ldap.DN{RDNs: parsed.RDNs[from:]}).String()
 }
 
 func seconds(n int64) time.Duration {

@@ -56,6 +56,22 @@ func (m *Mapper) ByStableID(stable string) (*ldap.SearchRequest, error) {
 	return m.request(m.cfg.BaseDN, ldap.ScopeWholeSubtree, and(m.feedFilter, anyEqual(m.cfg.StableID, value))), nil
 }
 
+// ByStableIDs finds people, groups and containers by their permanent ids. It sets
+// no size limit. Errors wrap ErrBadName.
+func (m *Mapper) ByStableIDs(stable []string) (*ldap.SearchRequest, error) {
+	var any strings.Builder
+	for _, id := range stable {
+		value, ok := m.stableFilterValue(id)
+		if !ok {
+			return nil, fmt.Errorf("%w: not a permanent id", ErrBadName)
+		}
+		any.WriteString(anyEqual(m.cfg.StableID, value))
+	}
+	req := m.request(m.cfg.BaseDN, ldap.ScopeWholeSubtree, and(m.feedFilter, "(|"+any.String()+")"))
+	req.SizeLimit = 0
+	return req, nil
+}
+
 // ByDN reads the person, group or container that has a DN. A DN that lies outside
 // BaseDN, or is none, gives an error that wraps ErrBadName.
 func (m *Mapper) ByDN(dn string) (*ldap.SearchRequest, error) {

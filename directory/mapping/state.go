@@ -39,7 +39,7 @@ func DefaultSignals(rules string) []string {
 	case RulesActiveDirectory:
 		return []string{
 			"userAccountControl", "msDS-User-Account-Control-Computed", "lockoutTime",
-			"msDS-UserPasswordExpiryTimeComputed", "pwdLastSet", "accountExpires",
+			"msDS-UserPasswordExpiryTimeComputed", "pwdLastSet", "accountExpires", "msDS-ResultantPSO",
 		}
 	case RulesShadow:
 		return []string{"shadowExpire", "shadowLastChange", "shadowMax"}
@@ -74,6 +74,9 @@ func State(rules string, e *directory.Entry, p directory.Policy, now time.Time) 
 			j.shadow()
 		case RulesFreeIPA:
 			j.freeipa()
+		}
+		if mark := e.Signals[signalDisabled]; len(mark) == 2 {
+			j.disabled(mark[0], mark[1], "configured as the mark of a disabled account")
 		}
 	}
 	return j.state
@@ -218,6 +221,7 @@ func (j *judge) ds389() {
 	if v := j.get("accountunlocktime"); v != "" {
 		t, ok := Time(v)
 		switch {
+		case v == epoch && j.p.DN != "" && j.p.LockoutDuration > 0: // left over from a policy that locked for good
 		case v == epoch:
 			j.locked("accountUnlockTime", v, time.Time{}, "locked until an administrator acts")
 		case !ok:

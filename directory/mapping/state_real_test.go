@@ -88,7 +88,7 @@ func compareWithBind(t *testing.T, server *testenv.LDAPServer, conn *ldap.Conn, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := Policy(read(ldap.NewSearchRequest(PolicyDN(e, server.PolicyDN), ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false,
+	p := Policy(read(ldap.NewSearchRequest(PolicyDN(RulesPPolicy, e, server.PolicyDN), ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false,
 		"(objectClass=*)", PolicyAttributes(), nil)))
 	s := State(RulesPPolicy, e, p, time.Now())
 

@@ -308,7 +308,8 @@ func TestPolicies(t *testing.T) {
 		}
 	}
 	e := &directory.Entry{Signals: directory.Attributes{"pwdpolicysubentry": {"cn=own"}}}
-	if PolicyDN(e, "cn=default") != "cn=own" || PolicyDN(&directory.Entry{}, "cn=default") != "cn=default" {
+	if PolicyDN("", e, "cn=default") != "cn=own" || PolicyDN("", &directory.Entry{}, "cn=default") != "cn=default" ||
+		PolicyDN(RulesActiveDirectory, &directory.Entry{DN: "CN=a,OU=b,DC=corp,DC=org"}, "") != "dc=corp,dc=org" || PolicyDN("", &directory.Entry{DN: "CN=a,DC=b"}, "") != "" {
 		t.Error("PolicyDN")
 	}
 }

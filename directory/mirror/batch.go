@@ -56,7 +56,7 @@ func (m *Mirror) GetMany(ctx context.Context, ids []directory.ID) ([]*directory.
 // GroupsOfMany gives for each of the entries, 10,000 at most, the groups that have
 // it as a direct member, by name. Who is in none is left out.
 func (m *Mirror) GroupsOfMany(ctx context.Context, ids []directory.ID) (map[directory.ID][]*directory.Entry, error) {
-	return m.relatedMany(ctx, ids, `link l ON l.target=x.id AND l.target<>0 AND l.rel IN (1,2) CROSS JOIN entry e ON e.id=l.src AND e.list=2`)
+	return m.relatedMany(ctx, ids, `link l ON l.target=x.id AND l.target<>0 AND l.rel IN (1,2,6) CROSS JOIN entry e ON e.id=l.src AND e.list=2`)
 }
 
 // ManagersOfMany gives for each of the people, 10,000 at most, the visible
@@ -131,7 +131,8 @@ func (m *Mirror) MemberIDs(ctx context.Context, group directory.ID, limit int, a
 	}
 	err = m.each(ctx, `SELECT e.id, e.dir, e.stable, e.list FROM (
 			SELECT target FROM link WHERE src=?1 AND rel=1 AND target>?2
-			UNION SELECT target FROM link WHERE src=?1 AND rel=2 AND target>?2 ORDER BY 1 LIMIT -1) l
+			UNION SELECT target FROM link WHERE src=?1 AND rel=2 AND target>?2
+			UNION SELECT target FROM link WHERE src=?1 AND rel=6 AND target>?2 ORDER BY 1 LIMIT -1) l
 		CROSS JOIN entry e ON e.id=l.target WHERE e.list IN (1,2) LIMIT ?3`, []any{row, from.Row, limit + 1}, func(r *sql.Rows) error {
 		if len(members) == limit {
 			next = (&position{Row: from.Row}).token()
@@ -159,7 +160,7 @@ func (m *Mirror) CountMemberIDs(ctx context.Context, group directory.ID) (n int,
 		return 0, err
 	}
 	return n, m.row(ctx, `SELECT count(DISTINCT l.target) FROM link l CROSS JOIN entry e ON e.id=l.target
-		WHERE l.src=?1 AND l.rel IN (1,2) AND e.list IN (1,2)`, []any{row}, &n)
+		WHERE l.src=?1 AND l.rel IN (1,2,6) AND e.list IN (1,2)`, []any{row}, &n)
 }
 
 // AreMembers tells which of the entries, 10,000 at most, are direct members of a
@@ -175,7 +176,7 @@ func (m *Mirror) AreMembers(ctx context.Context, group directory.ID, ids []direc
 	}
 	asked, members := asSet(ids), make(map[directory.ID]bool)
 	err = m.each(ctx, `SELECT e.dir, e.stable FROM json_each(?) j CROSS JOIN entry e ON e.stable=j.value
-		WHERE EXISTS(SELECT 1 FROM link l WHERE l.src=? AND l.rel IN (1,2) AND l.target=e.id)`, []any{list, row}, func(r *sql.Rows) error {
+		WHERE EXISTS(SELECT 1 FROM link l WHERE l.src=? AND l.rel IN (1,2,6) AND l.target=e.id)`, []any{list, row}, func(r *sql.Rows) error {
 		var rank int
 		var stable string
 		if err := r.Scan(&rank, &stable); err != nil {

@@ -208,14 +208,19 @@ func (t *tx) insert(r *row, e *directory.Entry) (int64, error) {
 const updateEntry = `UPDATE entry SET list=?, path=?, name=?, display=?,
 	given=?, family=?, created=?, modified=?, starts=?, ends=?, several=?, refs=?, body=? WHERE id=?`
 
+// put writes the columns of a known row.
+func (t *tx) put(r *row) error {
+	args := append([]any{r.list, r.path, r.name, r.display}, r.more[:]...)
+	return t.exec(updateEntry, append(args, r.refs, r.body, r.id)...)
+}
+
 // replace writes a known entry's new content and what follows from it. The row
 // comes first: a reference to the DN that the entry just gave up is not to it.
 func (t *tx) replace(old, now *row, e *directory.Entry, changed bool) error {
 	if now.name == old.name {
 		now.list = old.list // shadowed or not
 	}
-	err := t.exec(updateEntry, append(append([]any{now.list, now.path, now.name, now.display}, now.more[:]...), now.refs, now.body, now.id)...)
-	if err != nil {
+	if err := t.put(now); err != nil {
 		return err
 	}
 	if now.name != old.name || now.display != old.display {

@@ -69,3 +69,7 @@ func nanoseconds(t time.Time) int64 {
 	}
 	return t.UnixNano()
 }
+
+// Listed tells whether the indexes of lists are built. Without them, for a
+// while after the first load of a large directory, lists are slower.
+func (m *Mirror) Listed() bool { return m.listed.Load() }

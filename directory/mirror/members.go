@@ -28,8 +28,7 @@ func (t *tx) changeMembers(dir int, c MemberChange) (id int64, found bool, err e
 	if len(c.Added)+len(c.Removed) > 0 && len(old.refs) > 0 {
 		now.refs = refsPartly
 	}
-	err = t.exec(updateEntry, now.list, now.path, now.name, now.display, now.refs, now.body, now.id)
-	if err != nil {
+	if err := t.put(&now); err != nil {
 		return 0, false, err
 	}
 	if now.name != old.name || now.display != old.display {

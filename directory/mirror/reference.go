@@ -19,9 +19,9 @@ type relation struct{ mine, named, counts, kinds string }
 func relationOf(attribute string) relation {
 	switch attribute {
 	case directory.AttrMember:
-		return relation{"l.src=e.id AND l.rel IN (1,2)", "l.target", "l.target<>0 AND " + visibleTarget, "x.list IN (1,2)"}
+		return relation{"l.src=e.id AND l.rel IN (1,2,6)", "l.target", "l.target<>0 AND " + visibleTarget, "x.list IN (1,2)"}
 	case directory.AttrGroup:
-		return relation{"l.target=e.id AND l.target<>0 AND l.rel IN (1,2)", "l.src", visibleGroup, "x.list=2"}
+		return relation{"l.target=e.id AND l.target<>0 AND l.rel IN (1,2,6)", "l.src", visibleGroup, "x.list=2"}
 	case directory.AttrManager:
 		return relation{"l.src=e.id AND l.rel=3", "l.target", "l.target<>0 AND " + visiblePerson, "x.list=1"}
 	default:
@@ -75,9 +75,9 @@ func (c *compiler) reference(p *directory.Predicate) test {
 	case p.Nested && p.Attribute == directory.AttrGroup:
 		from.sql, from.cost = inside(rows), costText
 	case p.Attribute == directory.AttrGroup:
-		from.sql, from.cost = "SELECT DISTINCT l.target AS id FROM link l WHERE l.rel IN (1,2) AND l.src IN ("+rows+") AND l.target<>0", costText
+		from.sql, from.cost = "SELECT DISTINCT l.target AS id FROM link l WHERE l.rel IN (1,2,6) AND l.src IN ("+rows+") AND l.target<>0", costText
 	case p.Attribute == directory.AttrMember:
-		from.sql = "SELECT DISTINCT l.src AS id FROM link l WHERE l.rel IN (1,2) AND l.target<>0 AND l.target IN (" + rows + ")"
+		from.sql = "SELECT DISTINCT l.src AS id FROM link l WHERE l.rel IN (1,2,6) AND l.target<>0 AND l.target IN (" + rows + ")"
 	case p.Attribute == directory.AttrManager:
 		from.sql = "SELECT DISTINCT l.src AS id FROM link l WHERE l.rel=3 AND l.target<>0 AND l.target IN (" + rows + ")"
 	default:
@@ -93,8 +93,8 @@ func (c *compiler) reference(p *directory.Predicate) test {
 // above gives the groups around rows, at any depth.
 func above(rows string) string {
 	return `WITH RECURSIVE up(id) AS (
-		SELECT l.src FROM link l WHERE l.target<>0 AND l.rel IN (1,2) AND l.target IN (` + rows + `)
-		UNION SELECT l.src FROM up CROSS JOIN link l ON l.target=up.id AND l.target<>0 AND l.rel IN (1,2)) SELECT id FROM up`
+		SELECT l.src FROM link l WHERE l.target<>0 AND l.rel IN (1,2,6) AND l.target IN (` + rows + `)
+		UNION SELECT l.src FROM up CROSS JOIN link l ON l.target=up.id AND l.target<>0 AND l.rel IN (1,2,6)) SELECT id FROM up`
 }
 
 // inside gives what is in groups, at any depth.
@@ -102,20 +102,20 @@ func inside(rows string) string {
 	return `WITH RECURSIVE down(id) AS (` + rows + `
 		UNION SELECT x.id FROM down CROSS JOIN link l ON l.src=down.id AND l.rel IN (1,2)
 			CROSS JOIN entry x ON x.id=l.target AND x.list=2)
-		SELECT DISTINCT l.target AS id FROM down CROSS JOIN link l ON l.src=down.id AND l.rel IN (1,2) AND l.target<>0`
+		SELECT DISTINCT l.target AS id FROM down CROSS JOIN link l ON l.src=down.id AND l.rel IN (1,2,6) AND l.target<>0`
 }
 
 // otherNested is "has another one, or none" through groups: computed for each row.
 func (c *compiler) otherNested(p *directory.Predicate, rows string, args []any) test {
 	has := `SELECT 1 FROM (WITH RECURSIVE up(id) AS (
-		SELECT l.src FROM link l WHERE l.target=e.id AND l.target<>0 AND l.rel IN (1,2)
-		UNION SELECT l.src FROM up CROSS JOIN link l ON l.target=up.id AND l.target<>0 AND l.rel IN (1,2)) SELECT id FROM up) u
+		SELECT l.src FROM link l WHERE l.target=e.id AND l.target<>0 AND l.rel IN (1,2,6)
+		UNION SELECT l.src FROM up CROSS JOIN link l ON l.target=up.id AND l.target<>0 AND l.rel IN (1,2,6)) SELECT id FROM up) u
 		CROSS JOIN entry x ON x.id=u.id AND x.list=2`
 	if p.Attribute == directory.AttrMember {
 		has = `SELECT 1 FROM (WITH RECURSIVE down(id) AS (SELECT e.id
 			UNION SELECT g.id FROM down CROSS JOIN link l ON l.src=down.id AND l.rel IN (1,2)
 				CROSS JOIN entry g ON g.id=l.target AND g.list=2)
-			SELECT l.target AS id FROM down CROSS JOIN link l ON l.src=down.id AND l.rel IN (1,2) AND l.target<>0) u
+			SELECT l.target AS id FROM down CROSS JOIN link l ON l.src=down.id AND l.rel IN (1,2,6) AND l.target<>0) u
 			CROSS JOIN entry x ON x.id=u.id AND x.list IN (1,2)`
 	}
 	return test{

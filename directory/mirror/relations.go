@@ -159,6 +159,23 @@ func (m *Mirror) OwnersOf(ctx context.Context, group directory.ID) ([]*directory
 		WHERE l.src=?1 AND l.rel=4 AND e.list IN (1,2) ORDER BY e.name, e.dir, e.id`)
 }
 
+// Referrers lists the entries of the same directory that refer to one by its DN, as
+// a member, manager or owner, by stable id; none for an entry that is not there.
+func (m *Mirror) Referrers(ctx context.Context, id directory.ID) (list []string, err error) {
+	row, err := m.rowOf(ctx, id)
+	if err != nil {
+		return nil, notFoundIsNil(err)
+	}
+	err = m.each(ctx, `SELECT DISTINCT e.stable FROM link l CROSS JOIN entry e ON e.id=l.src
+		WHERE l.target=?1 AND l.target<>0 AND l.rel IN (1,3,4) AND e.dir=(SELECT dir FROM entry WHERE id=?1)`, []any{row}, func(r *sql.Rows) error {
+		var stable string
+		err := r.Scan(&stable)
+		list = append(list, stable)
+		return err
+	})
+	return list, err
+}
+
 // holds answers a yes-or-no question about two entries; one that is not there
 // makes it no.
 func (m *Mirror) holds(ctx context.Context, query string, a, b directory.ID) (yes bool, err error) {

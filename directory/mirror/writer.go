@@ -247,6 +247,12 @@ func (t *tx) apply(rank int, b Batch) error {
 		}
 	}
 	for _, e := range b.Upserts {
+		if old, err := t.older(rank, e); err != nil || old {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		id, err := t.upsert(rank, e)
 		if err != nil {
 			return err

@@ -99,7 +99,7 @@ type policyRead struct {
 // policy is the password policy of a person. One that was read before is used
 // on when the directory is down; none at all is the zero policy.
 func (p *Population) policy(ctx context.Context, m *Member, person *directory.Entry) directory.Policy {
-	dn := mapping.PolicyDN(person, m.Policy)
+	dn := mapping.PolicyDN(m.StatusRules, person, m.Policy)
 	if dn == "" {
 		return directory.Policy{}
 	}

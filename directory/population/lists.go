@@ -21,7 +21,7 @@ func (p *Population) Page(ctx context.Context, kind directory.Kind, after string
 	if err := p.whole(ctx, p.names()...); err != nil {
 		return nil, "", err
 	}
-	page, err := p.mirror.ListPage(ctx, mirror.Query{Kind: kind, After: after, Limit: limit})
+	page, err := p.mirror.ListPage(ctx, mirror.Query{Kind: kind, SortBy: mirror.SortName, After: after, Limit: limit})
 	return page.Entries, page.Next, err
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"portico/directory"
 	"portico/directory/mapping"
-	"portico/directory/mirror"
 	"portico/directory/writer"
 )
 
@@ -387,48 +386,4 @@ func (p *Population) visible(ctx context.Context, m *Member) func(string, bool) 
 		e, err := p.mirror.ByDN(ctx, m.Name, key)
 		return err == nil && e.Kind != directory.KindContainer
 	}
-}
-
-// Delete removes a person or a group, with what refers to it. Errors:
-// *directory.WriteError; WriteNotFound for what is not there.
-func (p *Population) Delete(ctx context.Context, id directory.ID, ifVersion string) error {
-	m, known, err := p.writableEntry(ctx, id)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-	defer cancel()
-	if err := m.Writer.Delete(ctx, known, ifVersion); err != nil {
-		return p.gone(ctx, m, id, err)
-	}
-	return p.forget(ctx, m, id)
-}
-
-// gone lets the mirror forget an entry that turned out not to be there.
-func (p *Population) gone(ctx context.Context, m *Member, id directory.ID, err error) error {
-	var e *directory.WriteError
-	if errors.As(err, &e) && e.Fault == directory.WriteNotFound && e.Attribute == "" {
-		return errors.Join(err, p.forget(ctx, m, id))
-	}
-	return err
-}
-
-func (p *Population) forget(ctx context.Context, m *Member, id directory.ID) error {
-	if err := p.mirror.Apply(ctx, m.Name, mirror.Batch{Deletes: []string{id.Stable}}); err != nil {
-		p.log.WarnContext(ctx, "an entry is deleted, and the mirror does not know it yet", "id", id.String(), "error", err)
-	}
-	return nil
-}
-
-// learn puts what was written into the mirror, so that whoever wrote reads it.
-func (p *Population) learn(ctx context.Context, m *Member, r *writer.Result) (*directory.Entry, error) {
-	b := mirror.Batch{Upserts: []*directory.Entry{r.Entry}}
-	if r.Entry.Kind == directory.KindGroup && !r.Whole {
-		b = mirror.Batch{Members: []mirror.MemberChange{{Group: r.Entry, Added: r.Added, Removed: r.Removed}}}
-	}
-	if err := p.mirror.Apply(ctx, m.Name, b); err != nil {
-		// The directory has it; the feed brings it.
-		p.log.WarnContext(ctx, "a change is made, and the mirror does not know it yet", "id", r.Entry.ID.String(), "error", err)
-	}
-	return r.Entry, nil
 }

@@ -140,3 +140,19 @@ func (w *Writer) surely(ctx context.Context, what string, write func(context.Con
 		}
 	}
 }
+
+// patiently does what belongs to a write that is made already, and may be
+// repeated: while the directory is away it is tried again for a while.
+func (w *Writer) patiently(ctx context.Context, do func() error) error {
+	giveUp := time.Now().Add(w.cfg.Patience)
+	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		err := do()
+		if !errors.Is(err, directory.ErrUnavailable) || time.Now().After(giveUp) || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}

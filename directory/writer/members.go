@@ -16,9 +16,8 @@ import (
 
 // target is a group whose members change.
 type target struct {
-	dn              string
-	style           mapping.MemberStyle
-	stable, version string // what the request is tied to where the server offers it
+	dn    string
+	style mapping.MemberStyle
 }
 
 // askEach is up to how many values are asked for one by one. For more, all
@@ -127,13 +126,11 @@ func (w *Writer) changeMembers(ctx context.Context, t target, add, remove []stri
 		}
 		added, removed = append(added, came...), append(removed, went...)
 		add, remove = add[len(some):], remove[len(less):]
-		t.version = ""
 	}
 	return added, removed, nil
 }
 
 func (w *Writer) undoMembers(ctx context.Context, t target, added, removed []string, why error) error {
-	t.version = ""
 	for len(added)+len(removed) > 0 {
 		back, out := removed[:min(chunk, len(removed))], added[:min(chunk, len(added))]
 		if _, _, err := w.oneChunk(ctx, t, back, out); err != nil {
@@ -192,14 +189,11 @@ func (w *Writer) exists(ctx context.Context, dn string) bool {
 
 // memberRequest makes the request for one chunk. What stands in an empty group
 // goes out as the first real member comes in.
+//
+// It carries no assertion: OpenLDAP's overlay memberof holds an assertion against
+// the members as well, and then leaves their memberOf as it was.
 func (w *Writer) memberRequest(ctx context.Context, t target, add, remove []string, placeholder bool) (*ldap.ModifyRequest, error) {
 	var controls []ldap.Control
-	if t.stable != "" {
-		var err error
-		if controls, err = w.assertion(ctx, t.stable, t.version); err != nil {
-			return nil, err
-		}
-	}
 	if w.cfg.ActiveDirectory {
 		if features, err := w.ldap.Features(ctx); err == nil && features.Permissive {
 			controls = append(controls, client.Permissive())

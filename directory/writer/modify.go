@@ -80,11 +80,7 @@ func (w *Writer) change(ctx context.Context, known *directory.Entry, now *ldap.E
 		if len(add)+len(remove) == 0 {
 			return nil
 		}
-		t := target{dn: r.dn, style: style, stable: known.ID.Stable}
-		if edit.Empty() {
-			t.version = c.IfVersion
-		}
-		result.Added, result.Removed, err = w.changeMembers(ctx, t, add, remove)
+		result.Added, result.Removed, err = w.changeMembers(ctx, target{dn: r.dn, style: style}, add, remove)
 		return err
 	})
 	if err != nil {
@@ -181,7 +177,18 @@ func (r *run) modify(ctx context.Context, changes []ldap.Change, version string)
 	if err != nil {
 		return err
 	}
-	err = r.w.modify(ctx, r.kind, r.dn, changes, assertion)
+	err = r.w.modifyRaw(ctx, r.dn, changes, assertion)
+	if code(err) == ldap.LDAPResultInappropriateMatching {
+		// Values that the server cannot compare are replaced with the others of their attribute.
+		changes = wholly(r.now, changes)
+		err = r.w.modifyRaw(ctx, r.dn, changes, assertion)
+	}
+	if code(err) == ldap.LDAPResultNoSuchAttribute || code(err) == ldap.LDAPResultAttributeOrValueExists {
+		if now, readErr := r.w.read(ctx, r.dn); readErr == nil && r.w.differs(r.now, now, changes) {
+			return errRaced
+		}
+	}
+	err = r.w.explain(r.kind, "modify "+r.dn, err)
 	if fault := directory.WriteFaultOf(err); err != nil {
 		if fault == directory.WriteStale && version == "" {
 			return errRaced
@@ -233,14 +240,63 @@ func (w *Writer) assertion(ctx context.Context, stable, version string) ([]ldap.
 	return []ldap.Control{control}, nil
 }
 
-// modify sends one modify request. A value that cannot be compared is replaced
-// together with the others of its attribute.
+// movingAssertion is assertion for renames and deletions. Only for people, and
+// only where somebody asks for a version: overlays of OpenLDAP that follow a name
+// to other entries (memberof) hold the assertion against those as well.
+func (w *Writer) movingAssertion(ctx context.Context, known *directory.Entry, version string) ([]ldap.Control, error) {
+	if known.Kind != directory.KindPerson || version == "" {
+		return nil, nil
+	}
+	return w.assertion(ctx, known.ID.Stable, version)
+}
+
+// wholly gives changes that replace all values of their attributes.
+func wholly(old *ldap.Entry, changes []ldap.Change) []ldap.Change {
+	var names []string
+	final := map[string][]string{}
+	for _, c := range changes {
+		name := c.Modification.Type
+		values, seen := final[name]
+		if !seen {
+			names = append(names, name)
+			values = slices.Clone(old.GetEqualFoldAttributeValues(name))
+		}
+		switch c.Operation {
+		case ldap.AddAttribute:
+			values = append(values, c.Modification.Vals...)
+		case ldap.DeleteAttribute:
+			values = slices.DeleteFunc(values, func(v string) bool { return slices.Contains(c.Modification.Vals, v) })
+		default:
+			values = c.Modification.Vals
+		}
+		final[name] = values
+	}
+	out := make([]ldap.Change, len(names))
+	for i, name := range names {
+		out[i] = ldap.Change{Operation: ldap.ReplaceAttribute, Modification: ldap.PartialAttribute{Type: name, Vals: final[name]}}
+	}
+	return out
+}
+
+// differs tells whether somebody else has changed one of the attributes that
+// changes are about.
+func (w *Writer) differs(before, now *ldap.Entry, changes []ldap.Change) bool {
+	return slices.ContainsFunc(changes, func(c ldap.Change) bool {
+		name := c.Modification.Type
+		return !slices.Equal(before.GetEqualFoldAttributeValues(name), now.GetEqualFoldAttributeValues(name))
+	})
+}
+
+// modify sends one modify request.
 func (w *Writer) modify(ctx context.Context, kind directory.Kind, dn string, changes []ldap.Change, controls []ldap.Control) error {
+	return w.explain(kind, "modify "+dn, w.modifyRaw(ctx, dn, changes, controls))
+}
+
+func (w *Writer) modifyRaw(ctx context.Context, dn string, changes []ldap.Change, controls []ldap.Control) error {
 	req := ldap.NewModifyRequest(dn, controls)
 	req.Changes = changes
-	err := w.surely(ctx, "modify "+dn, func(ctx context.Context) error { _, err := w.ldap.Modify(ctx, req); return err },
+	return w.surely(ctx, "modify "+dn, func(ctx context.Context) error { _, err := w.ldap.Modify(ctx, req); return err },
 		func(ctx context.Context) (bool, error) { return w.holds(ctx, dn, changes) })
-	return w.explain(kind, "modify "+dn, err)
 }
 
 // holds tells whether an entry shows what changes would have made of it.
@@ -275,84 +331,4 @@ func (w *Writer) holds(ctx context.Context, dn string, changes []ldap.Change) (b
 		}
 	}
 	return true, nil
-}
-
-// rename gives the entry another first part of its DN.
-func (r *run) rename(ctx context.Context, rdn, version string) error {
-	_, parent, err := splitDN(r.dn)
-	if err != nil {
-		return fail(directory.WriteFailed, "", "%v", err)
-	}
-	fresh := rdn + "," + parent
-	controls, err := r.w.assertion(ctx, r.known.ID.Stable, version)
-	if err != nil {
-		return err
-	}
-	if err := r.moveTo(ctx, rdn, fresh, controls); err != nil {
-		return err
-	}
-	oldRDN, _, err := splitDN(r.dn)
-	if err != nil {
-		return fail(directory.WriteFailed, "", "%v", err)
-	}
-	old := r.dn
-	r.dn = fresh
-	r.done = append(r.done, step{"name", func(ctx context.Context) error {
-		err := r.moveTo(ctx, oldRDN, old, nil)
-		if err == nil {
-			r.dn = old
-		}
-		return err
-	}})
-	return nil
-}
-
-func (r *run) moveTo(ctx context.Context, rdn, fresh string, controls []ldap.Control) error {
-	req := ldap.NewModifyDNWithControlsRequest(r.dn, rdn, true, "", controls)
-	err := r.w.surely(ctx, "rename "+r.dn, func(ctx context.Context) error { return r.w.ldap.ModifyDN(ctx, req) },
-		func(ctx context.Context) (bool, error) {
-			e, err := r.w.read(ctx, fresh)
-			if err != nil {
-				if directory.WriteFaultOf(err) == directory.WriteNotFound {
-					return false, nil
-				}
-				return false, err
-			}
-			return r.w.m.Stable(e) == r.known.ID.Stable, nil
-		})
-	return r.w.explain(r.kind, "rename "+r.dn+" to "+rdn, err)
-}
-
-// undo takes back the steps that were done, the last first, and gives the reason.
-// What cannot be taken back is for an administrator.
-func (r *run) undo(ctx context.Context, why error) error {
-	if len(r.done) == 0 || directory.WriteFaultOf(why) == directory.WriteUnknown {
-		return why
-	}
-	for _, s := range slices.Backward(r.done) {
-		if err := s.undo(ctx); err != nil {
-			r.w.log.ErrorContext(ctx, "a change failed half-way and cannot be taken back; look at the entry", "step", s.name,
-				"dn_before", r.now.DN, "dn_now", r.dn, "error", err, "because", why)
-			return &directory.WriteError{Fault: directory.WriteUnknown, Detail: "half changed: " + r.dn, Err: why}
-		}
-	}
-	return why
-}
-
-// setPassword sets a password as an administrator does. After a lost answer a
-// bind tells whether it is set.
-func (w *Writer) setPassword(ctx context.Context, dn, password string) error {
-	err := w.surely(ctx, "set the password of "+dn,
-		func(ctx context.Context) error { return w.ldap.SetPassword(ctx, dn, password, w.cfg.ActiveDirectory) },
-		func(ctx context.Context) (bool, error) {
-			switch v := w.ldap.Bind(ctx, dn, password); v.Verdict {
-			case directory.VerdictUnavailable, directory.VerdictMisconfigured:
-				return false, errors.New(v.Detail)
-			case directory.VerdictWrong, directory.VerdictLocked:
-				return false, nil
-			default:
-				return v.PasswordRight || v.SignedIn(), nil
-			}
-		})
-	return w.explain(directory.KindPerson, "set the password of "+dn, err)
 }

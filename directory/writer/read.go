@@ -54,7 +54,11 @@ func (w *Writer) find(ctx context.Context, known *directory.Entry) (*ldap.Entry,
 // not of that kind by the configuration. The write is done: that it cannot be read
 // leaves its outcome unknown to the caller only.
 func (w *Writer) readBack(ctx context.Context, kind directory.Kind, dn string, members bool) (*directory.Entry, error) {
-	result, err := w.ldap.Search(ctx, w.m.ReadBack(dn, members))
+	var result *ldap.SearchResult
+	err := w.patiently(ctx, func() (err error) {
+		result, err = w.ldap.Search(ctx, w.m.ReadBack(dn, members))
+		return err
+	})
 	if err == nil && len(result.Entries) != 1 {
 		err = fmt.Errorf("%s is not there", dn)
 	}

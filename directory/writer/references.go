@@ -68,7 +68,8 @@ func (w *Writer) moveReferences(ctx context.Context, oldDN, newDN, oldName, newN
 	if w.cfg.ServerKeepsReferences {
 		return
 	}
-	if err := w.MoveReferences(ctx, oldDN, newDN, oldName, newName); err != nil {
+	err := w.patiently(ctx, func() error { return w.MoveReferences(ctx, oldDN, newDN, oldName, newName) })
+	if err != nil {
 		w.log.ErrorContext(ctx, "an entry was renamed, and references to it could not all be changed", "from", oldDN, "to", newDN, "error", err)
 	}
 }
@@ -179,7 +180,7 @@ func (w *Writer) Delete(ctx context.Context, known *directory.Entry, ifVersion s
 }
 
 func (w *Writer) deleteEntry(ctx context.Context, dn string, known *directory.Entry, version string) error {
-	controls, err := w.assertion(ctx, known.ID.Stable, version)
+	controls, err := w.movingAssertion(ctx, known, version)
 	if err != nil {
 		return err
 	}

@@ -118,9 +118,11 @@ type Alerts interface {
 type Deps struct {
 	Adapter Adapter
 	Alerts  Alerts
-	Texts   *texts.Catalogue // of the configured language
-	Log     *slog.Logger
-	Now     func() time.Time
+	// Collaborations answers what came by mail; nil: there are no such pages.
+	Collaborations Collaborations
+	Texts          *texts.Catalogue // of the configured language
+	Log            *slog.Logger
+	Now            func() time.Time
 }
 
 // Console serves the pages. It is an httpapi.Dialect and an httpapi.FailureWriter.
@@ -128,6 +130,7 @@ type Console struct {
 	cfg      Config
 	adapter  Adapter
 	alerts   Alerts
+	collabs  Collaborations
 	log      *slog.Logger
 	now      func() time.Time
 	labels   *labels
@@ -153,7 +156,7 @@ func New(cfg Config, deps Deps) (*Console, error) {
 		return nil, fmt.Errorf("prefix %q: want a path such as /accounthub", cfg.Prefix)
 	}
 	c := &Console{
-		cfg: cfg, adapter: deps.Adapter, alerts: deps.Alerts, log: deps.Log, now: deps.Now,
+		cfg: cfg, adapter: deps.Adapter, alerts: deps.Alerts, collabs: deps.Collaborations, log: deps.Log, now: deps.Now,
 		cross: http.NewCrossOriginProtection(),
 	}
 	if c.now == nil {

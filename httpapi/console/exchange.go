@@ -214,7 +214,7 @@ func (c *Console) comeBack(rt route) string {
 
 // isPage tells whether a signed-in person can look at that path.
 func isPage(path string) bool {
-	return slices.ContainsFunc(routes(), func(rt route) bool {
+	return path == joinPath || slices.ContainsFunc(routes(), func(rt route) bool {
 		return rt.path == path && rt.method == http.MethodGet && rt.access == forSigned
 	})
 }

@@ -76,6 +76,13 @@ func routes() []route {
 		{post, InvitationPath, forAll, (*Console).invitationAccept},
 		{get, InvitationPath + "/confirm", forSigned, (*Console).confirmPage},
 		{post, InvitationPath + "/confirm", forSigned, (*Console).confirmAccept},
+		{get, joinPath, forAll, (*Console).joinPage},
+		{post, joinPath, forAll, (*Console).joinAccept},
+		{get, joinPath + "/decline", forAll, (*Console).joinPage},
+		{post, joinPath + "/decline", forAll, (*Console).joinDecline},
+		{get, joinPath + "/done", forAll, (*Console).joinDone},
+		{get, "/account/connection", forAll, (*Console).connectionPage},
+		{post, "/account/connection", forAll, (*Console).connectionAnswer},
 
 		{get, "/account/notifications", forSigned, (*Console).notificationsPage},
 		{post, "/account/notifications/read", forSigned, (*Console).notificationRead},

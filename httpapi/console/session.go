@@ -29,6 +29,7 @@ const (
 	keySeen   = "seen"   // last request, give or take
 	keyMobile = "mobile" // made by the mobile API, without a second factor
 	keyNotice = "notice" // text to show once
+	keyJoin   = "join"   // token of an invitation that waits for a sign-in
 
 	keyInvitation = "invitation" // token of one that waits for its owner to sign in
 

@@ -30,6 +30,22 @@ const (
 	AlertMessage ID = "admin alert email message"
 )
 
+// The mail that tells a person of a change, with the placeholders {username} {what}
+// {datetime} {ipaddr}, and what may stand for {what}.
+const (
+	NoticeSubject            ID = "account notice email subject"
+	NoticeMessage            ID = "account notice email message"
+	NoticePassword           ID = "notice password changed"
+	NoticePIN                ID = "notice pin set"
+	NoticePINRemoved         ID = "notice pin removed"
+	NoticeTOTP               ID = "notice totp set"
+	NoticeTOTPRemoved        ID = "notice totp removed"
+	NoticeAppPassword        ID = "notice app password added"
+	NoticeAppPasswordRevoked ID = "notice app password revoked"
+	NoticeMobile             ID = "notice mobile device added"
+	NoticeMobileRemoved      ID = "notice mobile device removed"
+)
+
 // LetterLinkHint stands above the address of a link, in every letter with one.
 const LetterLinkHint ID = "letter link hint"
 
@@ -94,7 +110,9 @@ func All() []ID {
 	return []ID{
 		LoginOK, LoginIncorrect, Locked, Terminated, Expired, StateError, CodeIncorrect, NoSuchCode, NoUser,
 		NoGroup, InvalidParameters, DirectoryError, SlowDown, MobileDisabled, TryOnWeb, PairByQR, MobileNoKey,
-		MobileBadKey, MobileNoAction, InternalError, AlertSubject, AlertMessage, NoUsername, PasswordIncorrect,
+		MobileBadKey, MobileNoAction, InternalError, AlertSubject, AlertMessage, NoticeSubject, NoticeMessage, NoticePassword, NoticePIN,
+		NoticePINRemoved, NoticeTOTP, NoticeTOTPRemoved, NoticeAppPassword, NoticeAppPasswordRevoked, NoticeMobile,
+		NoticeMobileRemoved, NoUsername, PasswordIncorrect,
 		LoginCodeIncorrect, FillInAll, NoAppPasswords, SamePassword, PasswordMismatch, OldPasswordWrong,
 		WeakPassword, PINUpdated, PINMismatch, PINFormat, DirectoryServerText,
 		LetterLinkHint, InviteSubject, InviteBody, InviteLinkBody, InviteButton, InviteFooter,

@@ -87,8 +87,7 @@ func Stale() *Error {
 
 // Of gives the refusal inside any error; what is none is a 500 with the error as its cause.
 func Of(err error) *Error {
-	var found *Error
-	if errors.As(err, &found) {
+	if found, ok := errors.AsType[*Error](err); ok {
 		return found
 	}
 	return &Error{Status: http.StatusInternalServerError, Detail: "internal error", Cause: err}
@@ -96,8 +95,8 @@ func Of(err error) *Error {
 
 // Is tells whether an error is a refusal with this keyword.
 func Is(err error, kind Type) bool {
-	var found *Error
-	return errors.As(err, &found) && found.Type == kind
+	found, ok := errors.AsType[*Error](err)
+	return ok && found.Type == kind
 }
 
 // Clip shortens what a client sent before it is shown again.

@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"maps"
 	"slices"
 
 	"portico/scim/fault"
@@ -197,7 +198,7 @@ func (e *engine) applyMatching(o *Operation) error {
 			return err
 		}
 		list[i] = next
-		if isPrimary(next) && !isPrimary(object) {
+		if isPrimary(next) && marks(o) {
 			preferred = append(preferred, i)
 		}
 	}
@@ -217,6 +218,14 @@ func (e *engine) applyMatching(o *Operation) error {
 	return e.store(o.Path, list)
 }
 
+// marks tells whether an operation itself makes values primary.
+func marks(o *Operation) bool {
+	if o.Path.Sub != nil {
+		return o.Path.Sub.Name == "primary"
+	}
+	return isPrimary(o.Value)
+}
+
 // changed gives a matched element as the operation leaves it.
 func changed(o *Operation, object resource.Object) (resource.Object, error) {
 	a := o.Path.Attribute
@@ -232,9 +241,7 @@ func changed(o *Operation, object resource.Object) (resource.Object, error) {
 		// What the brackets found the element by stays, where the new value does not say otherwise.
 		next = resource.Object{}
 		terms, _ := equalities(o.Filter)
-		for name, value := range terms {
-			next[name] = value
-		}
+		maps.Copy(next, terms)
 		for _, sub := range a.Subs {
 			if sub.Mutability == schema.Immutable && resource.Present(object[sub.Name]) {
 				next[sub.Name] = object[sub.Name]

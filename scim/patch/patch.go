@@ -6,6 +6,7 @@
 package patch
 
 import (
+	"maps"
 	"slices"
 
 	"portico/scim/fault"
@@ -141,9 +142,7 @@ func Put(t *schema.Type, current, sent resource.Object) (resource.Object, bool, 
 
 func shallow(o resource.Object) resource.Object {
 	clone := make(resource.Object, len(o)+4)
-	for name, value := range o {
-		clone[name] = value
-	}
+	maps.Copy(clone, o)
 	return clone
 }
 

@@ -46,14 +46,18 @@ func FoldName(text string) string {
 	return Fold(text)
 }
 
-// foldRune picks one rune for each set of runes that differ in case only. Letters of ASCII give their small form.
+// foldRune picks one rune for each set of runes that differ in case only: a small letter where there is one, so that
+// folded text has the order that the directories' read model sorts by.
 func foldRune(r rune) rune {
 	least := r
 	for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
 		least = min(least, next)
 	}
-	if least >= 'A' && least <= 'Z' {
-		return least | 0x20
+	lower := unicode.ToLower(least)
+	for next := unicode.SimpleFold(least); next != least; next = unicode.SimpleFold(next) {
+		if next == lower {
+			return lower
+		}
 	}
 	return least
 }

@@ -17,11 +17,11 @@ type Renderer struct {
 // resources of this service are made here from the ids.
 func (w *Renderer) Append(out []byte, r *Resource, p *Projection) []byte {
 	out = append(out, `{"schemas":["`...)
-	for i, urn := range r.Schemas() {
-		if i > 0 {
-			out = append(out, `","`...)
+	out = append(out, r.Type.Core.ID...)
+	for i := range r.Type.Extensions {
+		if urn := r.Type.Extensions[i].Schema.ID; Present(r.Data[urn]) {
+			out = append(append(out, `","`...), urn...)
 		}
-		out = append(out, urn...)
 	}
 	out = append(out, `"],"id":`...)
 	out = AppendString(out, r.ID)
@@ -60,7 +60,7 @@ func (w *Renderer) fields(out []byte, fields []field, o Object, comma bool) []by
 	for i := range fields {
 		f := &fields[i]
 		value, ok := o[f.a.Name]
-		if !ok || !Present(value) {
+		if !ok || value == nil || value == "" {
 			continue
 		}
 		before := len(out)

@@ -8,6 +8,8 @@ package resource
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,9 +90,7 @@ func Set(data Object, extension, name string, value any) {
 	}
 	old, _ := data[extension].(Object)
 	inner := make(Object, len(old)+1)
-	for k, v := range old {
-		inner[k] = v
-	}
+	maps.Copy(inner, old)
 	put(inner, name, value)
 	if len(inner) == 0 {
 		delete(data, extension)
@@ -115,12 +115,7 @@ func Present(value any) bool {
 	case string:
 		return v != ""
 	case []any:
-		for _, element := range v {
-			if Present(element) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(v, Present)
 	case Object:
 		for _, part := range v {
 			if Present(part) {

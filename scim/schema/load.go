@@ -91,7 +91,11 @@ func Parse(data []byte) (*Schema, error) {
 	if wire.Name == "" || len(wire.Attributes) == 0 {
 		return nil, fmt.Errorf("schema %s: name and attributes are required", wire.ID)
 	}
-	attributes, err := readAttributes(wire.Attributes, true)
+	depth := 1
+	if wire.ID == SchemaID {
+		depth = 2 // the one schema of RFC 7643 that breaks its own rule
+	}
+	attributes, err := readAttributes(wire.Attributes, depth)
 	if err != nil {
 		return nil, fmt.Errorf("schema %s: %w", wire.ID, err)
 	}
@@ -100,11 +104,12 @@ func Parse(data []byte) (*Schema, error) {
 	}, nil
 }
 
-func readAttributes(list []wireAttribute, complexAllowed bool) ([]*Attribute, error) {
+// readAttributes reads attributes that may be complex depth levels deep.
+func readAttributes(list []wireAttribute, depth int) ([]*Attribute, error) {
 	var attributes []*Attribute
 	seen := map[string]bool{}
 	for _, w := range list {
-		a, err := readAttribute(w, complexAllowed)
+		a, err := readAttribute(w, depth)
 		if err != nil {
 			return nil, fmt.Errorf("attribute %q: %w", w.Name, err)
 		}
@@ -118,14 +123,14 @@ func readAttributes(list []wireAttribute, complexAllowed bool) ([]*Attribute, er
 	return attributes, nil
 }
 
-func readAttribute(w wireAttribute, complexAllowed bool) (*Attribute, error) {
+func readAttribute(w wireAttribute, depth int) (*Attribute, error) {
 	kind := slices.Index(kindNames[:], w.Type)
 	switch {
 	case !ValidName(w.Name):
 		return nil, errors.New("a name is letters, digits, - and _, and begins with a letter or $")
 	case kind < 0:
 		return nil, fmt.Errorf("unknown type %q", w.Type)
-	case Kind(kind) == Complex && !complexAllowed:
+	case Kind(kind) == Complex && depth == 0:
 		return nil, errors.New("a part of a complex attribute cannot be complex")
 	case (Kind(kind) == Complex) != (len(w.SubAttributes) > 0):
 		return nil, errors.New("complex attributes, and no others, have subAttributes")
@@ -149,7 +154,7 @@ func readAttribute(w wireAttribute, complexAllowed bool) (*Attribute, error) {
 		return nil, err
 	}
 	var err error
-	if a.Subs, err = readAttributes(w.SubAttributes, false); err != nil {
+	if a.Subs, err = readAttributes(w.SubAttributes, depth-1); err != nil {
 		return nil, err
 	}
 	a.subs = byName(a.Subs)

@@ -13,7 +13,7 @@ func (t *Target) compareBody(e *Exchange, body []byte) string {
 	switch {
 	case e.Body == "*":
 		return ""
-	case e.MediaType == "application/json" && e.Method != http.MethodHead:
+	case (e.MediaType == "application/json" || e.MediaType == "application/scim+json") && e.Method != http.MethodHead:
 		want, err := decode([]byte(e.Body))
 		if err != nil {
 			return "the expected body is no JSON: " + err.Error()

@@ -117,6 +117,8 @@ func testNotes(t *testing.T, b Backend) {
 		s := db.Open(t)
 		ctx := t.Context()
 		ann := person(t, s, "ann")
+		held, _, err := s.CreateKey(ctx, store.NewKey{API: "action"})
+		must(t, err)
 		db.Exec(t, "UPDATE audit_chain SET seq = 7 WHERE name = 'head'") // the log takes nothing more
 		for what, call := range map[string]func() error{
 			"PIN":    func() error { return s.SetPINHash(ctx, ann, "x", noted("n")) },
@@ -134,12 +136,21 @@ func testNotes(t *testing.T, b Backend) {
 				_, err := s.GrantPermission(ctx, ann, "ADMIN", noted("n"))
 				return err
 			},
-			"forget": func() error { return s.ForgetPerson(ctx, ann, noted("n")) },
+			"reset TOTP": func() error { return s.ResetTOTP(ctx, ann, noted("n")) },
+			"new key": func() error {
+				_, _, err := s.CreateKey(ctx, store.NewKey{API: "action"}, func(string) store.Record { return noted("n") })
+				return err
+			},
+			"revoke key": func() error { return s.RevokeKey(ctx, held.ID, noted("n")) },
+			"forget":     func() error { return s.ForgetPerson(ctx, ann, noted("n")) },
 		} {
 			wantErr(t, what, call(), store.ErrTampered)
 		}
 		if l, err := s.Local(ctx, ann); err != nil || l != (store.Local{}) {
 			t.Errorf("changed all the same: %+v, %v", l, err)
+		}
+		if keys, err := s.ListKeys(ctx, ""); err != nil || len(keys) != 1 || !keys[0].Revoked.IsZero() {
+			t.Errorf("keys %+v, %v", keys, err)
 		}
 		if held, err := s.PermissionsOf(ctx, ann); err != nil || len(held) != 0 {
 			t.Errorf("permissions %v, %v", held, err)

@@ -168,6 +168,20 @@ func throttleMany(t *testing.T, b Backend) {
 			t.Errorf("%s: %+v, %v, want %d", bucket, f, err, want)
 		}
 	}
+	// Taking back: one each, never below nothing, and what is not counted is none.
+	must(t, s.Unfail(ctx, "a", "b", "never"))
+	must(t, s.Unfail(ctx))
+	for bucket, want := range map[string]int{"a": 0, "b": 1, "never": 0} {
+		if f, err := s.Failures(ctx, bucket); err != nil || f.Count != want {
+			t.Errorf("%s after taking back: %+v, %v, want %d", bucket, f, err, want)
+		}
+	}
+	for range 3 {
+		must(t, s.Unfail(ctx, "b"))
+	}
+	if counts, err := s.FailAll(ctx, store.Window{Bucket: "b", Length: time.Hour}); err != nil || counts[0].Count != 1 {
+		t.Errorf("after taking back more than there was: %+v, %v", counts, err)
+	}
 	must(t, s.ClearAll(ctx, "a", "b"))
 	if f, err := s.Failures(ctx, "b"); err != nil || f.Count != 0 {
 		t.Errorf("cleared: %+v, %v", f, err)

@@ -1,0 +1,118 @@
+package adapter
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"portico/adapter/store"
+	"portico/directory"
+)
+
+// runWrites keeps the changes of this process its own, and finds out what became
+// of those whose process died, or whose outcome the directory did not tell.
+func (a *Adapter) runWrites(ctx context.Context) {
+	if a.writes == nil {
+		return
+	}
+	tick := time.NewTicker(intentRenew)
+	defer tick.Stop()
+	for {
+		if a.acts.Load() > 0 {
+			if err := a.store.RenewIntents(ctx, a.process, intentLease); err != nil && ctx.Err() == nil {
+				a.log.WarnContext(ctx, "changes under way could not be marked as this process's own", "error", err)
+			}
+		}
+		if err := a.Mend(ctx); err != nil && ctx.Err() == nil {
+			a.log.WarnContext(ctx, "changes with an unknown outcome could not all be looked into; it is tried again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Mend looks once for changes whose process died between the directory and the
+// local database, or whose outcome was not told, asks the directory what came of
+// them, and does the local part. Several processes share the work.
+func (a *Adapter) Mend(ctx context.Context) error {
+	list, err := a.store.ClaimIntents(ctx, a.process, intentLease, intentsAOnce)
+	if err != nil {
+		return fromStore(err, "changes")
+	}
+	var all error
+	for _, i := range list {
+		if err := a.mendOne(ctx, i); err != nil {
+			all = errors.Join(all, err)
+		}
+	}
+	return all
+}
+
+// mendOne ends one intent. Until the directory answers, it stays.
+func (a *Adapter) mendOne(ctx context.Context, i store.Intent) error {
+	id := directory.ID{Directory: i.Directory, Stable: i.Stable}
+	var entry *directory.Entry
+	var err error
+	if i.Kind == store.IntentCreate {
+		entry, err = a.dir.PersonByLogin(ctx, i.Name)
+	} else {
+		entry, err = a.writes.Reread(ctx, id, i.DN, i.Name)
+	}
+	if errors.Is(err, directory.ErrNotFound) || errors.Is(err, directory.ErrAmbiguous) {
+		entry, err = nil, nil
+	}
+	if err != nil {
+		return err
+	}
+	if i.Kind == store.IntentDelete && entry != nil {
+		// It may have lost references already: what was begun is finished.
+		if err := a.writes.Delete(ctx, id, ""); err == nil {
+			entry = nil
+		} else if f := directory.WriteFaultOf(err); f == directory.WriteUnavailable || f == directory.WriteUnknown {
+			return err
+		}
+	}
+	then, event, text := a.verdictOn(ctx, i, entry)
+	if i.Kind == store.IntentCreate && entry != nil {
+		uids, err := a.numbersOf(ctx, personNumber, []*directory.Entry{entry})
+		if err != nil {
+			return err
+		}
+		i.UID = uids[0]
+	}
+	a.log.InfoContext(ctx, "a change that was cut short was looked into", "change", i.Kind, "id", id.String(), "actor", i.Actor, "found", text)
+	note := record(event, i.UID, i.Actor, Client{Address: i.Address, RequestID: i.RequestID}, text)
+	return fromStore(a.store.EndIntent(ctx, i.ID, then, note), "changes")
+}
+
+// verdictOn says what came of a change, going by the entry as it is now, nil for
+// gone.
+func (a *Adapter) verdictOn(ctx context.Context, i store.Intent, entry *directory.Entry) (store.Aftermath, EventType, string) {
+	who, edited, removed := "user "+i.Name, EventUserEdited, EventUserRemoved
+	if i.Group {
+		who, edited, removed = "group "+i.Name, EventGroupEdited, EventGroupRemoved
+	}
+	const late = ", found out afterwards"
+	switch {
+	case i.Kind == store.IntentCreate && entry == nil:
+		return store.LeaveAlone, edited, who + ": adding was cut short, nobody was added" + late
+	case i.Kind == store.IntentCreate:
+		return store.LeaveAlone, EventUserAdded, who + " added" + late
+	case entry == nil && i.Group:
+		return store.LeaveAlone, removed, who + " deleted" + late
+	case entry == nil:
+		return store.ForgetAll, removed, who + " deleted" + late
+	case i.Kind == store.IntentDelete:
+		return store.LeaveAlone, edited, who + ": could not be deleted" + late
+	case i.Kind == store.IntentDisable && a.dir.State(ctx, entry, a.now()).Disabled:
+		return store.CloseAccount, edited, who + " changed: disabled" + late
+	case i.Kind == store.IntentDisable:
+		return store.LeaveAlone, edited, who + ": disabling was cut short, the account is as before" + late
+	case i.Kind == store.IntentPassword:
+		return store.EndSessions, edited, who + ": the password may have been changed" + late
+	}
+	return store.LeaveAlone, edited, who + " changed: name may be " + nameOf(entry) + late
+}
