@@ -101,7 +101,6 @@ func (m *member) joined() population.Member {
 		Name: m.cfg.Name, Suffix: m.cfg.Suffix, Protected: m.cfg.Write.ProtectedGroups, NobodyDN: client.DummyDN(m.mapper.UserBaseDN()),
 		StatusRules: m.preset.StatusRules, Policy: m.cfg.PasswordPolicy, Nested: m.cfg.Groups.Nested,
 		LDAP: m.client, Mapper: m.mapper, Feed: live{m.feed}, Passwords: m.client,
-		Suffix: m.cfg.Suffix, Writer: m.writes,
 		Titles: m.client, TitleBase: m.mapper.GroupBaseDN(),
 	}
 	if m.writer != nil {
