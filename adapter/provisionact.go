@@ -116,9 +116,8 @@ func (a *Adapter) fromWrite(ctx context.Context, err error, what string) error {
 	case directory.WriteInvalid:
 		out.Kind, out.Text = Invalid, "the directory cannot store this value"
 	case directory.WritePassword:
-		var refusal *directory.PasswordError
 		out.Kind, out.Field, out.Text = Invalid, FieldPassword, "the password does not meet the directory's rules"
-		if errors.As(err, &refusal) {
+		if refusal, ok := errors.AsType[*directory.PasswordError](err); ok {
 			out.Text = faultText(refusal.Fault)
 		}
 	case directory.WriteNotLeaf:
