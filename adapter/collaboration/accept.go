@@ -39,7 +39,7 @@ func (s *Collaborations) ByToken(ctx context.Context, token string) (*InviteView
 		err = errInviter()
 	}
 	if err == nil && v.SignUp {
-		v.SignUp, err = s.maySignUp(ctx, &v.Invite)
+		v.SignUp, v.Begun, err = s.maySignUp(ctx, &v.Invite)
 	}
 	return &v, err
 }

@@ -43,6 +43,7 @@ type InviteView struct {
 	Services      []Service
 	User          *User `json:"-"` // who accepted
 	SignUp        bool  `json:"-"` // a stranger may make an account to accept
+	Begun         bool  `json:"-"` // one was made, under SignUpName, and did not get further
 }
 
 // Invite sends invitations (I1), all of them or none.

@@ -25,16 +25,17 @@ func (n SignUp) String() string { return "sign-up of " + n.Username }
 const signUpLease = 2 * time.Minute
 
 // maySignUp tells whether an account may be made for an invitation: its address
-// is nobody's, or that of somebody who was made for it and has not got further.
-func (s *Collaborations) maySignUp(ctx context.Context, i *Invite) (bool, error) {
+// is nobody's, or that of somebody whose sign-up for it was cut short (begun).
+func (s *Collaborations) maySignUp(ctx context.Context, i *Invite) (may, begun bool, err error) {
 	if s.accounts == nil || !s.accounts.CanSignUp(s.cfg.SignUpDirectory) {
-		return false, nil
+		return false, false, nil
 	}
 	owners, err := s.accounts.PeopleByMail(ctx, i.Email)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
-	return len(owners) == 0 || len(owners) == 1 && i.SignUpName != "" && owners[0].Username == i.SignUpName, nil
+	begun = len(owners) == 1 && i.SignUpName != "" && owners[0].Username == i.SignUpName
+	return len(owners) == 0 || begun, begun, nil
 }
 
 // SignUp makes an account with the address of an invitation, and accepts it. Of
@@ -55,6 +56,9 @@ func (s *Collaborations) SignUp(ctx context.Context, in SignUp, client adapter.C
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signUpLease)
 	defer cancel()
 	name := directory.FoldName(in.Username)
+	if v.Begun {
+		name = v.SignUpName
+	}
 	err = s.write(ctx, "invitation", func(ctx context.Context, c *store.CollabTx) error {
 		free, err := c.TakeInvite(ctx, v.Invite, name, s.now().Add(signUpLease))
 		if err == nil && !free {
@@ -67,11 +71,11 @@ func (s *Collaborations) SignUp(ctx context.Context, in SignUp, client adapter.C
 	}
 	person, err := s.accounts.MakeAccount(ctx, adapter.SignUp{
 		Directory: s.cfg.SignUpDirectory, Username: name, Password: in.Password, GivenName: in.GivenName, FamilyName: in.FamilyName,
-		Mail: v.Email, Resume: v.SignUpName == name,
+		Mail: v.Email, Resume: v.Begun,
 	}, client)
 	if err != nil {
 		k := adapter.KindOf(err)
-		s.release(ctx, v.Invite, (k == adapter.Invalid || k == adapter.Conflict) && v.SignUpName == "")
+		s.release(ctx, v.Invite, (k == adapter.Invalid || k == adapter.Conflict) && !v.Begun)
 		return nil, nil, err
 	}
 	accepted, err := s.Accept(ctx, in.Token, person.UID, client)
