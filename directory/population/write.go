@@ -21,6 +21,7 @@ type Writer interface {
 	Delete(ctx context.Context, known *directory.Entry, ifVersion string) error
 	MoveReferences(ctx context.Context, oldDN, newDN, oldName, newName string) error
 	Lockable(ctx context.Context) error
+	Room(kind directory.Kind, attribute string) int
 }
 
 // writeTimeout bounds one write with all its steps. A caller who goes away does
@@ -462,6 +463,16 @@ func (p *Population) Reread(ctx context.Context, id directory.ID, formerDN, form
 		name = formerName
 	}
 	return e, m.Writer.MoveReferences(ctx, formerDN, e.DN, name, e.Name)
+}
+
+// Room is how many values of an attribute (Portico's name) the entries of a directory
+// can be given: 0, 1, or many. A directory that is not written has none.
+func (p *Population) Room(dir string, kind directory.Kind, attribute string) int {
+	m := p.byName[dir]
+	if m == nil || m.Writer == nil {
+		return 0
+	}
+	return m.Writer.Room(kind, attribute)
 }
 
 // LoginIn is the login name under which somebody named so in a directory is
