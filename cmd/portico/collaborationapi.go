@@ -17,7 +17,7 @@ const maxLogo = 2 << 20
 func (a *app) newCollaborations(settings adapter.Config) *collaboration.Collaborations {
 	c := a.cfg.APIs.Collaboration
 	deps := collaboration.Deps{
-		People: a.adapter, Post: a.adapter, Store: a.store, Texts: settings.Mail.Texts, Log: a.log,
+		People: a.adapter, Accounts: a.adapter, Post: a.adapter, Store: a.store, Texts: settings.Mail.Texts, Log: a.log,
 	}
 	if c.FetchLogos {
 		deps.Fetch = webfetch.New(maxLogo)
