@@ -32,6 +32,7 @@ type Config struct {
 	Store          Store       `yaml:"store"`
 	Directories    []Directory `yaml:"directories"` // in order of precedence
 	APIs           APIs        `yaml:"apis"`
+	Pages          Pages       `yaml:"pages"`
 	Mail           Mail        `yaml:"mail"`
 	Limits         Limits      `yaml:"limits"`
 	Log            Log         `yaml:"log"`
@@ -144,6 +145,15 @@ type SCIMAPI struct {
 	Enabled    bool   `yaml:"enabled"`
 	Prefix     string `yaml:"prefix"`
 	MaxResults int    `yaml:"max_results"` // most resources in one answer
+}
+
+// Pages says how long people stay signed in to the pages, and what passwords
+// they may choose there.
+type Pages struct {
+	IdleTimeout       time.Duration `yaml:"idle_timeout"`        // a session ends when unused for so long
+	MaxAge            time.Duration `yaml:"max_age"`             // and in any case after
+	FreshFor          time.Duration `yaml:"fresh_for"`           // after signing in, factors may be changed
+	MinPasswordLength int           `yaml:"min_password_length"` // characters; the directory may want more
 }
 
 // Mail says how mail leaves: an smtp:// (STARTTLS) or smtps:// URL with user

@@ -23,6 +23,7 @@ func Default() *Config {
 			Collaboration:  CollaborationAPI{Enabled: true, UserID: "number", InvitationDays: 15},
 			SCIM:           SCIMAPI{Enabled: true, Prefix: "/scim/v2", MaxResults: 1000},
 		},
+		Pages: Pages{IdleTimeout: 30 * time.Minute, MaxAge: 12 * time.Hour, FreshFor: 15 * time.Minute, MinPasswordLength: 8},
 		Limits: Limits{
 			Body:              1 << 20,
 			Header:            32 << 10,
