@@ -32,6 +32,7 @@ type Config struct {
 	Store          Store       `yaml:"store"`
 	Directories    []Directory `yaml:"directories"` // in order of precedence
 	APIs           APIs        `yaml:"apis"`
+	Pages          Pages       `yaml:"pages"`
 	Mail           Mail        `yaml:"mail"`
 	Limits         Limits      `yaml:"limits"`
 	Log            Log         `yaml:"log"`
@@ -161,6 +162,15 @@ type SCIMAPI struct {
 
 	Schemas string `yaml:"schemas"` // folder with schemas of extensions of User, *.json; "": none
 	Mapping string `yaml:"mapping"` // file that takes the place of the built-in mapping; "": none
+}
+
+// Pages says how long people stay signed in to the pages, and what passwords
+// they may choose there.
+type Pages struct {
+	IdleTimeout       time.Duration `yaml:"idle_timeout"`        // a session ends when unused for so long
+	MaxAge            time.Duration `yaml:"max_age"`             // and in any case after
+	FreshFor          time.Duration `yaml:"fresh_for"`           // after signing in, factors may be changed
+	MinPasswordLength int           `yaml:"min_password_length"` // characters; the directory may want more
 }
 
 // Mail says how mail leaves: an smtp:// (STARTTLS) or smtps:// URL with user

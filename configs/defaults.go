@@ -26,6 +26,7 @@ func Default() *Config {
 				MaxBody: 4 << 20, BulkOperations: 1000, BulkPayload: 8 << 20, MembersInline: 10_000, ScanLimit: 200_000, Rate: 10_000,
 			},
 		},
+		Pages: Pages{IdleTimeout: 30 * time.Minute, MaxAge: 12 * time.Hour, FreshFor: 15 * time.Minute, MinPasswordLength: 8},
 		Limits: Limits{
 			Body:              1 << 20,
 			Header:            32 << 10,
