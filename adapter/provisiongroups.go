@@ -28,7 +28,7 @@ type NewGroup struct {
 	Name       string
 	Attributes map[string][]string
 	Owners     []ID
-	Members    []ID // people and groups of the same directory
+	Members    []ID   // people and groups of the same directory
 	Parent     string // DN that it is made below; "": where the directory's groups go
 }
 

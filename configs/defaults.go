@@ -20,8 +20,12 @@ func Default() *Config {
 			},
 			Integration:    IntegrationAPI{Enabled: true, Prefix: "/$intapi", MailSignIn: true, HiddenMark: "hidden"},
 			UserManagement: UserManagementAPI{Enabled: true, Account: "example", BareUsername: true, InvitationLifetime: 14 * 24 * time.Hour},
-			Collaboration:  CollaborationAPI{Enabled: true, UserID: "number", InvitationDays: 15},
-			SCIM:           SCIMAPI{Enabled: true, Prefix: "/scim/v2", MaxResults: 1000},
+			Collaboration: CollaborationAPI{
+				Enabled: true, UserID: "number", InvitationDays: 15,
+				InvitationRemind: 5 * day, InvitationPurge: 30 * day, Warn: 5 * day, Purge: 90 * day, Idle: 360 * day,
+				MembershipWarn: 14 * day, MembershipPurge: 90 * day, JobInterval: time.Minute,
+			},
+			SCIM: SCIMAPI{Enabled: true, Prefix: "/scim/v2", MaxResults: 1000},
 		},
 		Limits: Limits{
 			Body:              1 << 20,

@@ -44,6 +44,7 @@ func validate(c *Config, r *report) {
 	validateAPIs(&c.APIs, r)
 	validatePaths(&c.APIs, r)
 	validateDirectories(c, r)
+	validateCollaboration(c, r)
 	if name := c.APIs.UserManagement.Directory; name != "" && !slices.ContainsFunc(c.Directories, func(d Directory) bool { return d.Name == name }) {
 		r.fault("apis.usermanagement.directory", "%s is not the name of a directory", shown(name))
 	}
@@ -168,8 +169,6 @@ func validateAPIs(a *APIs, r *report) {
 			"must not be empty; write a value that no visible team has",
 		},
 		between("apis.scim.max_results", a.SCIM.MaxResults, 1, 10_000),
-		oneOf("apis.collaboration.user_id", a.Collaboration.UserID, "number", "username", "id"),
-		between("apis.collaboration.invitation_days", a.Collaboration.InvitationDays, 1, 3650),
 	)
 	r.duplicates("apis.action.exempt_keys", a.Action.ExemptKeys)
 	for i, key := range a.Integration.Keys {

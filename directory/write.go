@@ -15,9 +15,9 @@ type NewEntry struct {
 	// Parent is the DN that a group is made below, such as that of another group;
 	// "" is where the directory's groups go. Names below a Parent need not be unique
 	// in the directory.
-	Parent string
-	Password   string          // people only; "": none is set
-	Disabled   bool            // people only
+	Parent   string
+	Password string // people only; "": none is set
+	Disabled bool   // people only
 }
 
 // String hides the password and the values.

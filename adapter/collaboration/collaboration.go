@@ -64,10 +64,10 @@ type Config struct {
 	// Container is the DN below which collaborations are written, {org} standing for
 	// the organisation's short name; "": they are not. WriteDirectory is the
 	// configured name of the directory, "" the first that may be written.
-	Container        string
-	WriteDirectory   string
-	VisibleAsGroups  bool   // as groups of the other APIs
-	SignUpDirectory  string // where people who sign up are made; "": the first that may be written
+	Container       string
+	WriteDirectory  string
+	VisibleAsGroups bool   // as groups of the other APIs
+	SignUpDirectory string // where people who sign up are made; "": the first that may be written
 
 	InvitationDays   int // from the day of sending; 15
 	InvitationRemind time.Duration
