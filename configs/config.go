@@ -138,6 +138,26 @@ type CollaborationAPI struct {
 	Envelope          bool   `yaml:"envelope"`        // wrap the answer to invitations
 	FetchLogos        bool   `yaml:"fetch_logos"`     // read logos from addresses
 	InvitationDays    int    `yaml:"invitation_days"` // until an invitation runs out
+
+	// SignUpDirectory is where people are made who sign up with an invitation; "":
+	// the first directory that may be written.
+	SignUpDirectory string `yaml:"sign_up_directory"`
+	// VisibleAsGroups shows collaborations and their groups as groups in the action
+	// API and SCIM.
+	VisibleAsGroups bool `yaml:"visible_as_groups"`
+	// WriteContainer is the DN below which collaborations are written as groups,
+	// {org} standing for the short name of the organisation; "": they are not.
+	WriteContainer string `yaml:"write_container"`
+	WriteDirectory string `yaml:"write_directory"` // "": the first that may be written
+
+	InvitationRemind time.Duration `yaml:"invitation_remind"` // before an invitation runs out
+	InvitationPurge  time.Duration `yaml:"invitation_purge"`  // after it ran out
+	Warn             time.Duration `yaml:"warn"`              // before a collaboration ends
+	Purge            time.Duration `yaml:"purge"`             // after it ended
+	Idle             time.Duration `yaml:"idle"`              // without activity, until it is suspended
+	MembershipWarn   time.Duration `yaml:"membership_warn"`   // before a membership ends
+	MembershipPurge  time.Duration `yaml:"membership_purge"`  // after it ended
+	JobInterval      time.Duration `yaml:"job_interval"`      // between two looks for what is due
 }
 
 // SCIMAPI configures SCIM 2.0.

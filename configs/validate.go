@@ -45,6 +45,7 @@ func validate(c *Config, r *report) {
 	validateAPIs(&c.APIs, r)
 	validatePaths(&c.APIs, r)
 	validateDirectories(c, r)
+	validateCollaboration(c, r)
 	if name := c.APIs.UserManagement.Directory; name != "" && !slices.ContainsFunc(c.Directories, func(d Directory) bool { return d.Name == name }) {
 		r.fault("apis.usermanagement.directory", "%s is not the name of a directory", shown(name))
 	}
@@ -196,8 +197,6 @@ func validateAPIs(a *APIs, r *report) {
 		between("apis.scim.members_inline", a.SCIM.MembersInline, 1, 1_000_000),
 		between("apis.scim.scan_limit", a.SCIM.ScanLimit, 1, 10_000_000),
 		between("apis.scim.rate", a.SCIM.Rate, 1, 1_000_000),
-		oneOf("apis.collaboration.user_id", a.Collaboration.UserID, "number", "username", "id"),
-		between("apis.collaboration.invitation_days", a.Collaboration.InvitationDays, 1, 3650),
 	)
 	r.duplicates("apis.action.exempt_keys", a.Action.ExemptKeys)
 	for i, key := range a.Integration.Keys {

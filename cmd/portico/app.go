@@ -290,7 +290,7 @@ func (a *app) Run(ctx context.Context) error {
 	}
 	work.Go(func() error { return a.adapter.Run(background) })
 	if a.cfg.APIs.Collaboration.Enabled {
-		work.Go(func() error { return a.collabs.Run(background) })
+		work.Go(func() error { a.runCollaborations(background); return nil })
 	}
 	err := a.server.Run(ctx)
 	stop()
