@@ -94,6 +94,7 @@ func (a *Adapter) people(ctx context.Context, entries []*directory.Entry) ([]*Pe
 			HasPIN:     locals[i].HasPIN,
 			HasTOTP:    locals[i].HasTOTP,
 			Attributes: e.Attributes,
+			Entry:      e,
 		}
 	}
 	return people, nil

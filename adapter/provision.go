@@ -23,6 +23,8 @@ type WriteLooks interface {
 	Writable(dir string) (string, error)
 	// LoginIn is the login name, with suffix, of somebody named so in a directory.
 	LoginIn(dir, name string) string
+	// Room is how many values of an attribute entries of a directory can be given.
+	Room(dir string, kind directory.Kind, attribute string) int
 	// Reread reads an entry past all caches, and finishes a rename of it that was
 	// cut short. Errors as of look-ups.
 	Reread(ctx context.Context, id directory.ID, formerDN, formerName string) (*directory.Entry, error)

@@ -36,6 +36,7 @@ type Person struct {
 	HasPIN     bool
 	HasTOTP    bool
 	Attributes directory.Attributes
+	Entry      *directory.Entry // as the directory has it
 }
 
 // Email is the primary address, or "".
@@ -53,6 +54,7 @@ type Group struct {
 	Name        string
 	Description string
 	Attributes  directory.Attributes
+	Entry       *directory.Entry // as the directory has it
 }
 
 // PersonKey says which person is meant. Make one with ByUID, ByUsername or ByID.

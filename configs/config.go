@@ -144,6 +144,23 @@ type SCIMAPI struct {
 	Enabled    bool   `yaml:"enabled"`
 	Prefix     string `yaml:"prefix"`
 	MaxResults int    `yaml:"max_results"` // most resources in one answer
+	PageSize   int    `yaml:"page_size"`   // resources in one answer when the client does not say
+
+	Profile  string `yaml:"profile"`   // of keys that name none: strict | lenient | entra | okta
+	ReadOnly bool   `yaml:"read_only"` // refuse every change
+
+	CursorTTL      time.Duration `yaml:"cursor_ttl"`      // how long a cursor can be gone on with
+	MaxBody        Size          `yaml:"max_body"`        // of a request that is not a bulk request
+	BulkOperations int           `yaml:"bulk_operations"` // most operations of a bulk request
+	BulkPayload    Size          `yaml:"bulk_payload"`    // of a bulk request
+
+	MembersInline   int  `yaml:"members_inline"`   // lists leave out the members of larger groups
+	ScanLimit       int  `yaml:"scan_limit"`       // resources that one filter may look at one by one
+	Rate            int  `yaml:"rate"`             // requests a second of one key
+	PublicDiscovery bool `yaml:"public_discovery"` // schemas and the like without a token
+
+	Schemas string `yaml:"schemas"` // folder with schemas of extensions of User, *.json; "": none
+	Mapping string `yaml:"mapping"` // file that takes the place of the built-in mapping; "": none
 }
 
 // Mail says how mail leaves: an smtp:// (STARTTLS) or smtps:// URL with user
