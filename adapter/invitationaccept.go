@@ -65,7 +65,7 @@ func (a *Adapter) Invitation(ctx context.Context, token string) (*OpenInvitation
 
 func (a *Adapter) openInvitation(ctx context.Context, i store.Invitation) (*OpenInvitation, error) {
 	o := &OpenInvitation{GivenName: i.GivenName, FamilyName: i.FamilyName, Mail: i.MailShown, Expires: i.Expires, Waits: !a.canMakePeople()}
-	people, err := a.lists.PeopleByMail(ctx, i.Mail)
+	people, err := a.byMail(ctx, i.Mail)
 	o.Link = len(people) > 0
 	return o, fromDirectory(err, "invitation")
 }
@@ -137,7 +137,7 @@ func (a *Adapter) accept(ctx context.Context, i store.Invitation, in Acceptance,
 	if err := a.inviterMay(ctx, i); err != nil {
 		return nil, err
 	}
-	people, err := a.lists.PeopleByMail(ctx, i.Mail)
+	people, err := a.byMail(ctx, i.Mail)
 	if err != nil {
 		return nil, fromDirectory(err, "invitation")
 	}
@@ -202,7 +202,7 @@ func (a *Adapter) ApproveInvitation(ctx context.Context, id int64, by string) (s
 	if err != nil || i.State != store.InvitationWaiting {
 		return "", errors.Join(notFound("invitation"), err)
 	}
-	people, err := a.lists.PeopleByMail(ctx, i.Mail)
+	people, err := a.byMail(ctx, i.Mail)
 	switch {
 	case err != nil:
 		return "", fromDirectory(err, "user")

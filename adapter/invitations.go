@@ -137,10 +137,18 @@ func (a *Adapter) invitationLife() time.Duration {
 	return 14 * 24 * time.Hour
 }
 
+// byMail finds the people with an address.
+func (a *Adapter) byMail(ctx context.Context, mail string) ([]*directory.Entry, error) {
+	if a.lists == nil {
+		return nil, directory.ErrUnavailable
+	}
+	return a.lists.PeopleByMail(ctx, mail)
+}
+
 // mailOwner finds the one person who has an address and no account here yet; nil
 // when nobody has it. Faults when the address is taken.
 func (a *Adapter) mailOwner(ctx context.Context, mail string) (*directory.Entry, error) {
-	people, err := a.lists.PeopleByMail(ctx, mail)
+	people, err := a.byMail(ctx, mail)
 	switch {
 	case err != nil:
 		return nil, fromDirectory(err, "user")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"strings"
 
 	"portico/adapter/store"
 	"portico/directory"
@@ -32,6 +31,9 @@ const usersPage = 500
 // in memory. Errors: Unavailable, and those of do.
 func (a *Adapter) EachUser(ctx context.Context, by *UserCaller, do func(*User) error) error {
 	if err := a.numberEverybody(ctx); err != nil {
+		return err
+	}
+	if err := a.slugEverything(ctx); err != nil { // at once, not one by one
 		return err
 	}
 	invited, err := a.store.Invitations(ctx, false)
@@ -380,23 +382,3 @@ func (a *Adapter) setEnabled(ctx context.Context, by *UserCaller, uid int64, ent
 	}
 	return a.EndSessions(ctx, uid, client, "account disabled by "+by.name())
 }
-
-// RemoveUser disables a user, or withdraws a pending invitation; people are never
-// deleted from the directory here. Errors: as ChangeUser.
-func (a *Adapter) RemoveUser(ctx context.Context, by *UserCaller, name string, client Client) error {
-	if !by.May(MayManageUsers) {
-		return &Error{Kind: Denied, Field: MayManageUsers}
-	}
-	_, invitation, err := a.findUser(ctx, name)
-	if err != nil {
-		return err
-	}
-	if invitation != nil {
-		return a.WithdrawInvitation(ctx, invitation.ID, by.name(), client)
-	}
-	no := false
-	return a.ChangeUser(ctx, by, name, UserChange{Enabled: &no}, client)
-}
-
-// blank tells whether a text has nothing that can be seen.
-func blank(text string) bool { return strings.TrimSpace(text) == "" }

@@ -18,8 +18,8 @@ const (
 	sambaRealm           = "SAMDOM.EXAMPLE.COM"
 	sambaDomain          = "samdom.example.com"
 	sambaBase            = "DC=samdom,DC=example,DC=com"
-	sambaAdminPassword   = "Passw0rd.Admin"  //nolint:gosec // of a throw-away server
-	sambaServicePassword = "portico-service" //nolint:gosec // as above
+	sambaAdminPassword   = "Passw0rd.Admin"
+	sambaServicePassword = "portico-service"
 	sambaPackages        = "samba samba-ad-dc samba-ad-provision samba-dsdb-modules winbind faketime"
 )
 
@@ -27,7 +27,7 @@ const (
 const (
 	adUserClass     = "bf967aba-0de6-11d0-a285-00aa003049e2"
 	adGroupClass    = "bf967a9c-0de6-11d0-a285-00aa003049e2"
-	adResetPassword = "00299570-246d-11d0-a768-00aa006e0529"
+	adResetPassword = "00299570-246d-11d0-a768-00aa006e0529" //nolint:gosec // the name of a right
 )
 
 // SambaRights are the rights that Portico's service account has beyond those of any user, as access control entries in

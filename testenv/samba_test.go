@@ -149,8 +149,7 @@ func TestStartSamba_Faults(t *testing.T) {
 		server.Close()
 		t.Fatal("a server without a certificate started")
 	}
-	var missing *testenv.MissingError
-	if errors.As(err, &missing) {
-		t.Errorf("%v", err)
+	if missing, ok := errors.AsType[*testenv.MissingError](err); ok {
+		t.Error(missing)
 	}
 }

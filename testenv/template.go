@@ -23,7 +23,7 @@ func template(ctx context.Context, name, key string, fill func(ctx context.Conte
 		cache = os.TempDir()
 	}
 	cache = filepath.Join(cache, "portico-testenv")
-	if err := os.MkdirAll(cache, 0o755); err != nil { //nolint:gosec // servers that run as another user read it
+	if err := os.MkdirAll(cache, 0o755); err != nil { // servers that run as another user read it
 		return "", fmt.Errorf("folder of templates: %w", err)
 	}
 	folder := filepath.Join(cache, name+"-"+hex.EncodeToString(sum[:8]))
@@ -42,7 +42,7 @@ func template(ctx context.Context, name, key string, fill func(ctx context.Conte
 	if err := os.RemoveAll(unfinished); err != nil {
 		return "", fmt.Errorf("rest of an unfinished template: %w", err)
 	}
-	if err := os.Mkdir(unfinished, 0o755); err != nil { //nolint:gosec // as above
+	if err := os.Mkdir(unfinished, 0o755); err != nil {
 		return "", fmt.Errorf("template: %w", err)
 	}
 	if err := fill(ctx, unfinished); err != nil {

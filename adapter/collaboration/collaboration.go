@@ -54,16 +54,15 @@ type Config struct {
 	PastExpiry       bool   // accept expiry dates that lie behind
 	PagePath         string // public path of the pages, before "/account/"
 
-	InvitationDays    int // from the day of sending; 15
-	InvitationRemind  time.Duration
-	InvitationPurge   time.Duration // after the expiry date; 30 days
-	CollabWarn        time.Duration // before the end; 5 days
-	CollabPurge       time.Duration // after the end; 90 days
-	CollabIdle        time.Duration // without activity; 360 days
-	MembershipWarn    time.Duration // before the end; 14 days
-	MembershipPurge   time.Duration // after the end; 90 days
-	JobInterval       time.Duration // of the jobs; 1 minute
-	ViewCacheDisabled bool
+	InvitationDays   int // from the day of sending; 15
+	InvitationRemind time.Duration
+	InvitationPurge  time.Duration // after the expiry date; 30 days
+	CollabWarn       time.Duration // before the end; 5 days
+	CollabPurge      time.Duration // after the end; 90 days
+	CollabIdle       time.Duration // without activity; 360 days
+	MembershipWarn   time.Duration // before the end; 14 days
+	MembershipPurge  time.Duration // after the end; 90 days
+	JobInterval      time.Duration // of the jobs; 1 minute
 }
 
 // Deps are the parts that the service stands on. Fetch and Now may be nil.

@@ -113,12 +113,14 @@ func (n *creation) do(ctx context.Context, c *store.CollabTx) (View, error) {
 	if err := c.PutCollaboration(ctx, &collab); err != nil {
 		return View{}, err
 	}
+	made := View{Collaboration: collab, OrgName: org.ShortName, Organisation: &org}
 	notes := []store.Record{n.caller.record(adapter.EventCollabMade, 0, "collaboration "+org.ShortName+":"+collab.ShortName+" made")}
 	if n.admin != nil {
 		m := Member{Collab: collab.ID, UID: n.admin.UID, Role: Admin, Status: Active, Stamp: collab.Stamp}
 		if err := c.PutMember(ctx, &m); err != nil {
 			return View{}, err
 		}
+		made.Memberships = []Member{m}
 		notes = append(notes, n.caller.record(adapter.EventCollabMember, m.UID, "administrator of "+org.ShortName+":"+collab.ShortName))
 	}
 	list := make([]inviting, len(addresses))
@@ -135,7 +137,9 @@ func (n *creation) do(ctx context.Context, c *store.CollabTx) (View, error) {
 	if err := c.Note(ctx, notes...); err != nil {
 		return View{}, err
 	}
-	return s.load(ctx, c, org, collab)
+	made.Invitations = len(invites)
+	s.present(&made)
+	return made, nil
 }
 
 func (n *creation) inviterName() string {

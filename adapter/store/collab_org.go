@@ -33,11 +33,7 @@ type OrgSettings struct {
 	NoCreation        bool     `json:"no_creation,omitempty"`
 	RestrictServices  bool     `json:"services_restricted,omitempty"`
 	RequiresApproval  bool     `json:"requires_approval,omitempty"`
-	SignUp            bool     `json:"sign_up,omitempty"`
-	SignUpDirectory   string   `json:"sign_up_directory,omitempty"`
 	InvitationDays    int      `json:"invitation_days,omitempty"`
-	DirectoryBase     string   `json:"directory_base,omitempty"`
-	VisibleAsGroups   bool     `json:"visible_as_groups,omitempty"`
 	ReportDeclinedInv bool     `json:"report_declined,omitempty"`
 }
 

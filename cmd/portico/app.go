@@ -149,6 +149,7 @@ func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
 	if c.Mail.Texts, err = texts.Load(cfg.APIs.Action.Language, cfg.APIs.Action.TextsFile); err != nil {
 		return c, err
 	}
+	c.Users = userVerbs(cfg)
 	c.Integration, err = integrationVerbs(cfg)
 	if err != nil {
 		return c, err
@@ -213,6 +214,7 @@ func (a *app) newPages() (*console.Console, error) {
 	}
 	return console.New(console.Config{
 		Title: c.Title, Prefix: c.Prefix, BaseURL: a.cfg.ExternalURL(), Language: c.Language, Timezone: zone, Apps: apps, Mobile: c.Mobile,
+		PersonalKeys: a.cfg.APIs.UserManagement.Enabled,
 	}, console.Deps{Adapter: a.adapter, Alerts: a.adapter, Collaborations: a.pagesCollaborations(), Texts: words, Log: a.log})
 }
 

@@ -26,7 +26,7 @@ type directoryCheck struct {
 
 func (d *directoryCheck) run(ctx context.Context) {
 	steps := []func(context.Context) bool{
-		d.connect, d.preset_, d.base, d.schema, d.count, d.feedMode, d.policy, d.rights, d.weaknesses,
+		d.connect, d.preset_, d.base, d.schema, d.count, d.feedMode, d.policy, d.rights, d.writes, d.weaknesses,
 	}
 	for _, step := range steps {
 		if !step(ctx) {

@@ -88,7 +88,10 @@ func (p *program) invitationWithdraw(config *string) *cobra.Command {
 
 // invitationCommand holds the commands for invitations of every kind.
 func (p *program) invitationCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "invitation", Short: "Invitations that wait for an answer"}
+	cmd := &cobra.Command{Use: "invitation", Short: "Invitations to have an account, and to collaborations"}
 	cmd.AddCommand(p.collabInvitationCommand())
+	for _, leaf := range p.accountInvitationCommands() {
+		cmd.AddCommand(leaf)
+	}
 	return cmd
 }

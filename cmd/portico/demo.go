@@ -99,6 +99,10 @@ func (p *program) introduce(ctx context.Context, a *app, path string, accounts [
 	if err != nil {
 		return err
 	}
+	members, personal, err := demoKeys(ctx, a.adapter, accounts[0].Username)
+	if err != nil {
+		return err
+	}
 	collabKey, err := a.demoCollaborations(ctx)
 	if err != nil {
 		return err
@@ -108,8 +112,22 @@ func (p *program) introduce(ctx context.Context, a *app, path string, accounts [
 		return err
 	}
 	return t.Execute(p.out, map[string]any{
-		"CollabKey": collabKey, "URL": "http://" + a.server.Addr().String(), "Key": key, "Config": path, "Accounts": worthShowing(accounts),
+		"URL": "http://" + a.server.Addr().String(), "Key": key, "CollabKey": collabKey, "Config": path, "Members": members, "Personal": personal, "Accounts": worthShowing(accounts),
 	})
+}
+
+// demoKeys makes a key for members and teams, and lets a person manage users.
+func demoKeys(ctx context.Context, a *adapter.Adapter, username string) (members, personal string, err error) {
+	_, members, err = a.CreateKey(ctx, adapter.KeyRequest{API: "integration", Label: "demo"})
+	if err != nil {
+		return "", "", err
+	}
+	person := adapter.ByUsername(username)
+	if err := a.GiveRole(ctx, person, "Account Administrators", "demo"); err != nil {
+		return "", "", err
+	}
+	personal, err = a.AddPersonalKey(ctx, person, "demo", adapter.Client{})
+	return members, personal, err
 }
 
 // worthShowing picks the first few people and everybody with a special account.

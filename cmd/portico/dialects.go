@@ -38,7 +38,17 @@ func (a *app) dialects() ([]httpapi.Dialect, error) {
 		}
 		list = append(list, api)
 	}
-	return append(list, pages), nil
+	if a.cfg.APIs.Action.Enabled || a.cfg.APIs.UserManagement.Enabled {
+		list = append(list, pages)
+	}
+	if a.cfg.APIs.UserManagement.Enabled { // may lie at the root: the last of all
+		api, err := a.newUserManagement()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, api)
+	}
+	return list, nil
 }
 
 func (a *app) newAction(pages *console.Console) (*action.API, error) {

@@ -56,7 +56,9 @@ func (a *app) checkService(ctx context.Context, r *report) {
 	if err != nil {
 		return
 	}
-	res, err := http.DefaultClient.Do(req)
+	transport := &http.Transport{DisableKeepAlives: true}
+	defer transport.CloseIdleConnections()
+	res, err := (&http.Client{Transport: transport, Timeout: 3 * time.Second}).Do(req)
 	if err != nil {
 		r.ok("nothing answers at %s: the service does not run", a.cfg.Listen)
 		return

@@ -25,7 +25,7 @@ func (p *program) userCommand() *cobra.Command {
 	u := &userTool{program: p}
 	cmd.PersistentFlags().StringVarP(&u.config, "config", "c", "", "configuration file")
 	cmd.PersistentFlags().BoolVar(&u.json, "json", false, "print JSON")
-	cmd.AddCommand(u.pin(), u.totp(), u.appPassword(), u.mobile(), u.status(), u.permission(), u.manager(), u.unlock())
+	cmd.AddCommand(u.pin(), u.totp(), u.appPassword(), u.mobile(), u.status(), u.permission(), u.manager(), u.unlock(), u.role(), u.title())
 	return cmd
 }
 

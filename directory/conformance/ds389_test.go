@@ -10,6 +10,7 @@ import (
 
 	"portico/configs"
 	"portico/directory"
+	"portico/directory/writer"
 	"portico/testenv"
 )
 
@@ -31,8 +32,9 @@ func ds389For(server *testenv.DS389Server) *fixture {
 			root: server.BaseDN, prepare: peopleAndGroups, person: inetOrgPerson, group: groupOf("groupOfNames"), container: organizationalUnit,
 			personRDN: "uid", groupRDN: "cn", containerRDN: "ou", member: "member",
 		},
-		traits: traits389(server),
-		states: states389(server),
+		traits:  traits389(server),
+		states:  states389(server),
+		writing: &writing{lock: writer.LockNS},
 	}
 	f.config.Preset = "389ds"
 	reach389(&f.config, server)

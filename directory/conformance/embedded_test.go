@@ -14,6 +14,8 @@ import (
 	"portico/configs"
 	"portico/directory"
 	"portico/directory/embedded"
+	"portico/directory/mapping"
+	"portico/directory/writer"
 )
 
 // TestEmbedded holds the embedded directory to what the real servers do.
@@ -60,7 +62,8 @@ func TestEmbedded(t *testing.T) {
 			unlock:      func(dn string) error { return unlockEmbedded(admin, dn) },
 			foreign:     []string{"rid=000,csn=20380101000000.000000Z#000000#001#000000", "rid=000,csn=20000101000000.000000Z#000000#001#000000"},
 		},
-		states: statesEmbedded(server, admin),
+		states:  statesEmbedded(server, admin),
+		writing: &writing{lock: writer.LockPPolicy, emptyGroup: mapping.EmptyGroupDN},
 	}
 	f.config.Preset, f.config.PasswordPolicy = "openldap", "cn=default,ou=policies,"+suffix
 	f.config.URLs, f.config.BindDN, f.config.BindPassword = []string{server.URL()}, service, configs.NewSecret(secret)

@@ -28,6 +28,8 @@ type fixture struct {
 	layout layout
 	traits traits
 	states []accountState
+	// writing is how it is written to through the population; nil: it is not.
+	writing *writing
 }
 
 // lifecycle ends and starts the server on the same address with the same data.
@@ -54,6 +56,7 @@ type layout struct {
 
 	personRDN    string // "uid"
 	groupRDN     string // "cn"
+	groupName    string // the attribute of a group's name where that is not the one in the RDN
 	containerRDN string // "ou"
 
 	// member holds a group's members; names tells that they are login names.

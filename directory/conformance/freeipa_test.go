@@ -60,6 +60,7 @@ func freeIPAFor(server *testenv.DS389Server) *fixture {
 	}
 	f.traits.failedBinds = 0 // the lock of the server below FreeIPA is not FreeIPA's
 	f.states = statesFreeIPA(server)
+	f.writing.defaults = posixDefaults()
 	return f
 }
 
@@ -130,7 +131,7 @@ func statesFreeIPA(server *testenv.DS389Server) []accountState {
 func testOutside(t *testing.T, f *fixture, server *testenv.DS389Server) {
 	w := newWorld(t, f)
 	w.must(w.admin.Add(f.layout.person(below("uid", "real", server.PeopleDN), "real", password("real"))))
-	w.cfg.BaseDN = server.BaseDN
+	w.cfg.BaseDN, w.people, w.groups = server.BaseDN, server.PeopleDN, server.GroupsDN
 	w.join()
 	w.following()
 	if got := strings.Join(w.logins(), " "); got != "real" {

@@ -134,7 +134,10 @@ func testGroups(t *testing.T, f *fixture) {
 	w.equal()
 	check(map[string]string{"bob": "two", "cid": ""}, map[string]string{"one": ""})
 	w.modify(one, "description", "renamed later")
-	w.rename(one, w.f.layout.groupRDN+"=uno", "")
+	one = w.rename(one, w.f.layout.groupRDN+"=uno", "")
+	if w.f.layout.groupName != "" {
+		w.modify(one, w.f.layout.groupName, "uno")
+	}
 	w.equal()
 	check(map[string]string{"bob": "two"}, map[string]string{"uno": "", "two": "bob"})
 }
@@ -239,7 +242,7 @@ func testOddNames(t *testing.T, f *fixture) {
 		w.addPersonAt(dn, login)
 		dns, logins = append(dns, dn), append(logins, login)
 	}
-	group := w.addGroup("Odd, names", dns...)
+	group := w.addGroup("Odd names", dns...)
 	w.equal()
 	for i, login := range logins {
 		e, err := w.pop.PersonByLogin(t.Context(), login)
@@ -250,11 +253,11 @@ func testOddNames(t *testing.T, f *fixture) {
 		if r, _ := w.pop.Authenticate(t.Context(), e, password(login)); !r.SignedIn() {
 			t.Errorf("%q cannot sign in: %+v", login, r)
 		}
-		w.rename(dns[i], w.f.layout.personRDN+"="+ldap.EscapeDN("n,"+strings.TrimLeft(odd[i], " ")), "")
+		w.rename(dns[i], w.f.layout.personRDN+"="+escapedName("n,"+strings.TrimLeft(odd[i], " ")), "")
 	}
 	w.equal()
 	if f.traits.refint && !f.layout.names {
-		found, err := w.mirror.GroupByName(t.Context(), "odd, names")
+		found, err := w.mirror.GroupByName(t.Context(), "odd names")
 		w.must(err)
 		if n, err := w.mirror.CountMembers(t.Context(), found[0].ID, false); err != nil || n != len(odd) {
 			t.Errorf("%d of %d members after they were renamed, %v", n, len(odd), err)

@@ -11,6 +11,8 @@ import (
 
 	"portico/configs"
 	"portico/directory"
+	"portico/directory/mapping"
+	"portico/directory/writer"
 	"portico/testenv"
 )
 
@@ -32,7 +34,13 @@ func TestRFC2307(t *testing.T) {
 	f.layout.member, f.layout.names, f.layout.placeholder = "memberUid", true, false
 	f.traits.nested, f.traits.managers, f.traits.noMail, f.traits.sevenBit = false, false, true, true
 	f.traits.failedBinds, f.states = 0, statesShadow(f.admin)
+	f.writing = &writing{lock: writer.LockShadow, defaults: posixDefaults()}
 	run(t, f)
+}
+
+// posixDefaults are what posixAccount demands.
+func posixDefaults() map[string][]string {
+	return map[string][]string{"uidNumber": {"7001"}, "gidNumber": {"7001"}, "homeDirectory": {"/home/{name}"}}
 }
 
 // TestRFC2307bis has posixGroup as an auxiliary class of groups by DN, which may be
@@ -48,6 +56,7 @@ func TestRFC2307bis(t *testing.T) {
 	}
 	f.layout.group = posixGroup("groupOfNames", "posixGroup")
 	f.traits.failedBinds, f.states = 0, statesShadow(f.admin)
+	f.writing = nil // the preset makes groups by the class of RFC 2307
 	run(t, f)
 }
 
@@ -71,7 +80,8 @@ func openLDAPFixture(t *testing.T, options ...testenv.LDAPOption) *fixture {
 				"localhost:389#cn=portico,dc=example,dc=com:dc=example,dc=com:(objectClass=*)#5",
 			},
 		},
-		states: statesPPolicy(server),
+		states:  statesPPolicy(server),
+		writing: &writing{lock: writer.LockPPolicy, emptyGroup: mapping.EmptyGroupDN},
 	}
 	f.config.Preset, f.config.PasswordPolicy = "openldap", server.PolicyDN
 	f.config.URLs, f.config.StartTLS, f.config.TLS.CAFile = []string{server.URL()}, true, server.CAFile

@@ -9,6 +9,7 @@ import (
 
 	"portico/configs"
 	"portico/directory"
+	"portico/directory/writer"
 	"portico/testenv"
 )
 
@@ -25,8 +26,9 @@ func sambaFixture(t *testing.T) *fixture {
 	f := &fixture{
 		config: configs.DefaultDirectory(), life: server, admin: server.DialAdmin,
 		layout: layout{
-			root: server.BaseDN, prepare: branchOfDomain, person: adUser, group: adGroup, container: adUnit,
-			personRDN: "CN", groupRDN: "CN", containerRDN: "OU", member: "member",
+			root:    "OU=People," + server.BaseDN, // below it the service account may write
+			prepare: branchOfDomain, person: adUser, group: adGroup, container: adUnit,
+			personRDN: "CN", groupRDN: "CN", groupName: "sAMAccountName", containerRDN: "OU", member: "member",
 		},
 		traits: traits{
 			nested: true, managers: true, refint: true, silentRefint: true, failedBinds: 3,
@@ -42,12 +44,57 @@ func sambaFixture(t *testing.T) *fixture {
 			},
 			foreign: []string{"rid=000,csn=20260101120000.000000Z#000000#001#000000", "localhost:389#cn=x:dc=y:(objectClass=*)#5"},
 		},
-		states: statesAD(server),
+		states:  statesAD(server),
+		writing: &writing{lock: writer.LockUAC, refs: true, ad: true},
 	}
 	f.config.Preset = "activedirectory"
 	f.config.URLs, f.config.TLS.CAFile = []string{server.LDAPSURL()}, server.CAFile
 	f.config.BindDN, f.config.BindPassword = server.ServiceDN, configs.NewSecret(server.ServicePassword)
 	return f
+}
+
+// TestAbuse_A13_A18_ActiveDirectory: with the interval that a configuration has by
+// default an account that is disabled, locked or deleted is so for everybody who
+// asks within two seconds, and signs in nowhere.
+func TestAbuse_A13_A18_ActiveDirectory(t *testing.T) {
+	t.Parallel()
+	f := sambaFixture(t)
+	w := newWorld(t, f)
+	w.feeds.Interval, w.feeds.Sweep = 0, 0
+	w.addPerson("kept")
+	w.remove(w.addPerson("early")) // so that deletions are seen
+	ways := map[string]func(dn string){
+		"disabled": func(dn string) { w.modify(dn, "userAccountControl", "514") },
+		"over":     func(dn string) { w.modify(dn, "accountExpires", fileTime(time.Now().Add(-time.Minute))) },
+		"locked":   func(dn string) { lockOut(t, f.life.(*testenv.SambaServer), dn) },
+		"change":   func(dn string) { w.modify(dn, "pwdLastSet", "0") },
+		"deleted":  w.remove,
+	}
+	for name := range ways {
+		w.addPerson(name)
+	}
+	w.following()
+	for name, end := range ways {
+		e := w.somebody(name)
+		if r, _ := w.pop.Authenticate(t.Context(), e, password(name)); !r.SignedIn() {
+			t.Fatalf("%s cannot sign in at first: %+v", name, r)
+		}
+		began := time.Now()
+		end(e.DN)
+		w.eventually(name+" is known", func() bool {
+			now := w.login(name)
+			return now == nil || stateText(w.pop.State(t.Context(), now, time.Now())) != ""
+		})
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("%s is known after %s", name, took)
+		}
+		if r, _ := w.pop.Authenticate(t.Context(), e, password(name)); r.SignedIn() {
+			t.Errorf("%s signs in: %+v", name, r)
+		}
+	}
+	if r, _ := w.pop.Authenticate(t.Context(), w.somebody("kept"), password("kept")); !r.SignedIn() {
+		t.Errorf("who was left alone cannot sign in: %+v", r)
+	}
 }
 
 // branchOfDomain is a unit with one for people and one for groups.

@@ -37,6 +37,7 @@ func run(t *testing.T, f *fixture) {
 			{"our_restart", testOurRestart},
 			{"cookies", testCookies},
 			{"cuts", testCuts},
+			{"writes", testWrites},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()

@@ -90,13 +90,15 @@ func (w *world) join() {
 	w.pop, err = population.New(population.Config{NegativeTTL: time.Millisecond, PolicyTTL: time.Millisecond}, []population.Member{{
 		Name: w.cfg.Name, NobodyDN: client.DummyDN(w.mapper.UserBaseDN()), StatusRules: preset.StatusRules,
 		Policy: w.cfg.PasswordPolicy, Nested: w.cfg.Groups.Nested, LDAP: w.client, Mapper: w.mapper, Feed: live{w}, Passwords: w.client,
+		Writer: w.newWriter(preset),
 	}}, w.mirror, log, time.Now)
 	w.must(err)
+	opened, kept := w.client, w.mirror
 	w.t.Cleanup(func() {
 		if w.stop != nil {
 			w.stop()
 		}
-		w.must(errors.Join(w.client.Close(), w.mirror.Close()))
+		w.must(errors.Join(opened.Close(), kept.Close()))
 	})
 }
 
@@ -194,7 +196,10 @@ func (w *world) reconnect() {
 }
 
 // below gives the DN of a person, a group or a container.
-func below(rdn, name, parent string) string { return rdn + "=" + ldap.EscapeDN(name) + "," + parent }
+func below(rdn, name, parent string) string { return rdn + "=" + escapedName(name) + "," + parent }
+
+// escapedName is a name as a value in a DN. Active Directory wants "=" escaped too.
+func escapedName(name string) string { return strings.ReplaceAll(ldap.EscapeDN(name), "=", `\=`) }
 
 func (w *world) person(login string) string { return below(w.f.layout.personRDN, login, w.people) }
 func (w *world) group(name string) string   { return below(w.f.layout.groupRDN, name, w.groups) }

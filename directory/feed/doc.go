@@ -3,8 +3,9 @@
 // when an entry that was not heard of may be deleted.
 //
 // There is one implementation for each mechanism: syncrepl (RFC 4533, refresh and
-// persist) and poll (by time of modification or Active Directory's change number,
-// with a sweep of ids for deletions). "auto" picks by what the server says of
+// persist), ad (Active Directory's change numbers, deleted objects included; why
+// not DirSync is told at the type ad) and poll (by time of modification, with a
+// sweep of ids for deletions). "auto" picks by what the server says of
 // itself. Every feed reconnects by itself, never empties what is already there,
 // and deletes what was not mentioned only after a read that was proven complete.
 //

@@ -23,7 +23,7 @@ func (o onMirror) Apply(ctx context.Context, dir string, b Batch) error {
 		}
 		b.Deletes = nil
 	}
-	return o.mend(ctx, o.m.Apply(ctx, dir, mirror.Batch{Upserts: b.Upserts, Deletes: b.Deletes, Cookie: b.Cookie}))
+	return o.mend(ctx, o.m.Apply(ctx, dir, mirror.Batch{Upserts: b.Upserts, Deletes: b.Deletes, Cookie: b.Cookie, Stream: b.Stream}))
 }
 
 // Cookie implements Store.

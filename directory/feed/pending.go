@@ -103,6 +103,7 @@ func (s *syncrepl) batch(ops []op) (b Batch, moved bool, _ error) {
 // stands after them, "" for nothing to be stored.
 func (s *syncrepl) write(ops []op, at string) func(context.Context) error {
 	resuming := s.server.vendor == vendor389 && s.resumed && !s.following
+	stream := s.following
 	return func(ctx context.Context) error {
 		if resuming {
 			if err := s.reread(ctx, ops); err != nil {
@@ -113,7 +114,7 @@ func (s *syncrepl) write(ops []op, at string) func(context.Context) error {
 		if err != nil {
 			return err
 		}
-		if at != "" {
+		if b.Stream = stream; at != "" {
 			b.Cookie = &at
 		}
 		if err := s.store.Apply(ctx, s.cfg.Directory, b); err != nil {

@@ -25,6 +25,7 @@ type Batch struct {
 	Upserts []*directory.Entry
 	Deletes []string // stable ids
 	Cookie  *string  // where the feed stands after the batch; nil leaves it as it is
+	Stream  bool     // the upserts are events and may be older than what was read meanwhile
 }
 
 // Store is the read model.

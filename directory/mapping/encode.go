@@ -401,8 +401,12 @@ func (e *Encoder) RDN(kind directory.Kind, value string) (string, error) {
 	case len([]rune(value)) > most:
 		return "", invalid(attribute, "%s, which names the entry, is longer than %d characters", e.RDNAttribute(kind), most)
 	}
-	return e.RDNAttribute(kind) + "=" + ldap.EscapeDN(value), nil
+	return e.RDNAttribute(kind) + "=" + escapeRDN(value), nil
 }
+
+// escapeRDN escapes a value for a DN. Active Directory wants "=" escaped too, which
+// RFC 4514 leaves open.
+func escapeRDN(value string) string { return strings.ReplaceAll(ldap.EscapeDN(value), "=", `\=`) }
 
 // AttributeOf is Portico's name of an LDAP attribute that is written under it,
 // "" where none is. The name is lower-case.

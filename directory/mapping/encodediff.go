@@ -198,7 +198,7 @@ func (b *builder) name(name *string) error {
 	if most > 0 && len([]rune(*name)) > most {
 		return invalid(portico, "longer than %d characters", most)
 	}
-	b.edit.RDN = b.rdn[0] + "=" + ldap.EscapeDN(*name)
+	b.edit.RDN = b.rdn[0] + "=" + escapeRDN(*name)
 	b.final[lower(in)] = []string{*name}
 	return nil
 }

@@ -46,9 +46,9 @@ func sidText(b []byte) string {
 	for _, c := range b[2:header] {
 		authority = authority<<8 | uint64(c)
 	}
-	text := "S-1-" + strconv.FormatUint(authority, 10)
+	text := strconv.AppendUint([]byte("S-1-"), authority, 10)
 	for rest := b[header:]; len(rest) > 0; rest = rest[4:] {
-		text += "-" + strconv.FormatUint(uint64(binary.LittleEndian.Uint32(rest)), 10)
+		text = strconv.AppendUint(append(text, '-'), uint64(binary.LittleEndian.Uint32(rest)), 10)
 	}
-	return text
+	return string(text)
 }

@@ -45,7 +45,7 @@ type compiler struct {
 	kind   directory.Kind
 	listed bool
 	now    int64
-	grams  map[string]int
+	grams  func() map[string]int
 	asked  []*directory.Predicate // what Match asks for, to be columns of the query
 	timed  bool                   // the answer depends on the clock
 }
@@ -184,4 +184,3 @@ func (c *compiler) ask(p *directory.Predicate, t test) test {
 	c.asked = append(c.asked, p)
 	return t
 }
-

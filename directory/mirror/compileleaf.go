@@ -130,7 +130,7 @@ func (c *compiler) trigrams(op directory.Operator, v, more string) *source {
 	}
 	s := &source{
 		sql:  "SELECT rowid AS id FROM " + table + " WHERE " + table + " MATCH ?",
-		args: []any{match(rareTrigrams(v, c.grams))}, cost: costText,
+		args: []any{match(rareTrigrams(v, c.grams()))}, cost: costText,
 	}
 	if more != "" {
 		s.sql, s.args = s.sql+" UNION "+more, append(s.args, int(c.kind))

@@ -72,7 +72,8 @@ func (m *Mirror) plan(ctx context.Context, q Query) (*list, error) {
 	if l.all, err = m.Count(ctx, q.Kind, ""); err != nil {
 		return nil, err
 	}
-	c := compiler{m: m, kind: q.Kind, listed: m.listed.Load(), now: m.moment(q.Now), grams: m.commonGrams(ctx)}
+	grams := func() map[string]int { return m.commonGrams(ctx) }
+	c := compiler{m: m, kind: q.Kind, listed: m.listed.Load(), now: m.moment(q.Now), grams: grams}
 	l.test = c.compile(l.q.Where)
 	l.asked, l.timed = c.asked, c.timed
 	l.exact = l.test.exact && q.Keep == nil

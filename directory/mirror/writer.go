@@ -206,6 +206,11 @@ type Batch struct {
 	Deletes []string       // stable ids; unknown ones are ignored
 	Members []MemberChange // come last
 	Cookie  *string        // the feed's new position; nil leaves the old one
+
+	// Stream: the upserts are events, which may be older than what is here. A group
+	// is then left alone where the mirror has the same version of it or a later
+	// one: the event may spell members as they were called before they were renamed.
+	Stream bool
 }
 
 // Apply puts a batch into the mirror, with its cookie, in one transaction. What
@@ -247,6 +252,21 @@ func (t *tx) apply(rank int, b Batch) error {
 		}
 	}
 	for _, e := range b.Upserts {
+		if old, err := t.older(rank, e); err != nil || old {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if b.Stream {
+			known, err := t.outrun(rank, e)
+			if err != nil {
+				return err
+			}
+			if known {
+				continue
+			}
+		}
 		id, err := t.upsert(rank, e)
 		if err != nil {
 			return err

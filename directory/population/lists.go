@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/go-ldap/ldap/v3"
+
 	"portico/directory"
 	"portico/directory/mirror"
 )
@@ -24,22 +26,50 @@ func (p *Population) Page(ctx context.Context, kind directory.Kind, after string
 }
 
 // GroupsByName finds the groups of a name: those spelled so first, then those
-// that differ in letter case. Error: directory.ErrUnavailable until all was read
-// once.
+// that differ in letter case. Until all was read once, LDAP is asked. Error:
+// directory.ErrUnavailable.
 func (p *Population) GroupsByName(ctx context.Context, name string) ([]*directory.Entry, error) {
 	if err := p.whole(ctx, p.names()...); err != nil {
-		return nil, err
+		return p.live(ctx, directory.KindGroup, func(m Mapper) (*ldap.SearchRequest, error) { return m.GroupByName(name) })
 	}
 	return p.mirror.GroupByName(ctx, name)
 }
 
 // PeopleByMail finds the people who have an address among theirs, whatever its
-// letter case. Error: directory.ErrUnavailable until all was read once.
+// letter case. Until all was read once, LDAP is asked. Error:
+// directory.ErrUnavailable.
 func (p *Population) PeopleByMail(ctx context.Context, address string) ([]*directory.Entry, error) {
 	if err := p.whole(ctx, p.names()...); err != nil {
-		return nil, err
+		return p.live(ctx, directory.KindPerson, func(m Mapper) (*ldap.SearchRequest, error) { return m.PersonByMail(address) })
 	}
 	return p.mirror.ByMail(ctx, address)
+}
+
+// live asks every directory for entries of a kind, past the mirror.
+func (p *Population) live(ctx context.Context, kind directory.Kind, request func(Mapper) (*ldap.SearchRequest, error)) ([]*directory.Entry, error) {
+	var found []*directory.Entry
+	for i := range p.members {
+		m := &p.members[i]
+		req, err := request(m.Mapper)
+		if err != nil {
+			continue // nothing that this directory could hold
+		}
+		result, err := m.LDAP.Search(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		for _, raw := range result.Entries {
+			e, err := m.Mapper.Entry(raw)
+			if err != nil || e == nil || e.Kind != kind {
+				continue
+			}
+			if err := p.mirror.Apply(ctx, m.Name, mirror.Batch{Upserts: []*directory.Entry{e}}); err != nil {
+				return nil, err
+			}
+			found = append(found, e)
+		}
+	}
+	return found, nil
 }
 
 // OwnersOf gives the people who own a group, by name; groups among its owners

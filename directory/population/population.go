@@ -38,6 +38,7 @@ type LDAP interface {
 type Mapper interface {
 	Entry(e *ldap.Entry) (*directory.Entry, error)
 	PersonByUsername(name string) (*ldap.SearchRequest, error)
+	PersonByMail(mail string) (*ldap.SearchRequest, error)
 	GroupByName(name string) (*ldap.SearchRequest, error)
 	ByStableID(stable string) (*ldap.SearchRequest, error)
 }

@@ -85,6 +85,10 @@ func (f *fakeLDAP) GroupByName(name string) (*ldap.SearchRequest, error) {
 	return &ldap.SearchRequest{Filter: "group=" + name}, nil
 }
 
+func (f *fakeLDAP) PersonByMail(mail string) (*ldap.SearchRequest, error) {
+	return &ldap.SearchRequest{Filter: "mail=" + mail}, nil
+}
+
 func (f *fakeLDAP) ByStableID(stable string) (*ldap.SearchRequest, error) {
 	return &ldap.SearchRequest{Filter: "id=" + stable}, nil
 }

@@ -2,8 +2,8 @@ package writer
 
 import (
 	"context"
-	"fmt"
-	"math/rand/v2"
+	"crypto/rand"
+	"math/big"
 	"strconv"
 	"strings"
 
@@ -109,7 +109,11 @@ func (w *Writer) takeNumber(ctx context.Context, attribute string, n int64) (tak
 // time: numberIsUnique looks again afterwards.
 func (w *Writer) fromRange(ctx context.Context) (int64, error) {
 	for range 50 {
-		n := int64(w.cfg.Numbers.First + rand.IntN(w.cfg.Numbers.Last-w.cfg.Numbers.First+1)) //nolint:gosec // no secret
+		offset, err := rand.Int(rand.Reader, big.NewInt(int64(w.cfg.Numbers.Last-w.cfg.Numbers.First+1)))
+		if err != nil {
+			return 0, &directory.WriteError{Fault: directory.WriteFailed, Err: err}
+		}
+		n := int64(w.cfg.Numbers.First) + offset.Int64()
 		holders, err := w.holders(ctx, strconv.FormatInt(n, 10))
 		if err != nil {
 			return 0, err
@@ -124,7 +128,7 @@ func (w *Writer) fromRange(ctx context.Context) (int64, error) {
 
 func (w *Writer) holders(ctx context.Context, number string) ([]*ldap.Entry, error) {
 	result, err := w.ldap.Search(ctx, ldap.NewSearchRequest(w.m.BaseDN(), ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 10, 0, false,
-		fmt.Sprintf("(%s=%s)", uidNumber, ldap.EscapeFilter(number)), []string{"1.1"}, nil))
+		"("+uidNumber+"="+ldap.EscapeFilter(number)+")", []string{"1.1"}, nil))
 	if err != nil {
 		return nil, w.explain(0, "look for a number", err)
 	}

@@ -161,6 +161,11 @@ func (a *API) organisation(x *call) error {
 	}
 	e := a.encoder()
 	e.plainly = true
+	members := 0
+	for i := range v.Collaborations {
+		members += len(v.Collaborations[i].Memberships)
+	}
+	e.bytes = make([]byte, 0, 4096+1024*len(v.Collaborations)+700*members) // about what it takes
 	e.organisation(v)
 	return a.conditional(x, e.bytes)
 }

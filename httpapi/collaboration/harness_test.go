@@ -24,6 +24,15 @@ import (
 type people struct {
 	adapter.Directory // groups and managers are not asked for
 	names             []string
+	known             map[string]*directory.Entry
+}
+
+// index makes the entries of everybody.
+func (p *people) index() {
+	p.known = map[string]*directory.Entry{}
+	for _, name := range p.names {
+		p.known[name] = p.entry(name)
+	}
 }
 
 func (p *people) entry(login string) *directory.Entry {
@@ -34,10 +43,8 @@ func (p *people) entry(login string) *directory.Entry {
 }
 
 func (p *people) PersonByLogin(_ context.Context, login string) (*directory.Entry, error) {
-	for _, name := range p.names {
-		if name == directory.FoldName(login) {
-			return p.entry(name), nil
-		}
+	if entry, ok := p.known[directory.FoldName(login)]; ok {
+		return entry, nil
 	}
 	return nil, directory.ErrNotFound
 }
@@ -87,6 +94,7 @@ func (discard) Send(context.Context, store.Message) error { return nil }
 type house struct {
 	t       testing.TB
 	clock   *clock
+	people  *people
 	store   *store.Store
 	adapter *adapter.Adapter
 	collabs *collab.Collaborations
@@ -161,10 +169,11 @@ func (h *house) open(url, dir string, change ...func(*collab.Config)) {
 	t.Cleanup(func() { _ = h.store.Close() })
 	words, err := texts.Load("en", "")
 	must(t, err)
-	directory := &people{names: []string{"ada", "bob", "cyd", "dan"}}
+	h.people = &people{names: []string{"ada", "bob", "cyd", "dan"}}
+	h.people.index()
 	h.adapter, err = adapter.New(adapter.Config{LoginInterval: -1, FailureLimit: -1, Mail: adapter.MailConfig{
 		Mailer: discard{}, From: "portico@example.org", Texts: words, BaseURL: "https://id.example.org", Title: "Portico",
-	}}, adapter.Deps{Directory: directory, Store: h.store, Log: log, Now: h.clock.Now})
+	}}, adapter.Deps{Directory: h.people, Store: h.store, Log: log, Now: h.clock.Now})
 	must(t, err)
 	h.letters = &letters{mailbox: mailbox{h.adapter}}
 	var cfg collab.Config

@@ -29,7 +29,7 @@ func (c *Console) accountSlash(*exchange) (*answer, error) { return to(c.path("/
 
 type overviewData struct {
 	AppPasswords, Phones, Unread int
-	Mobile                       bool
+	Mobile, Keys                 bool
 }
 
 func (c *Console) overview(x *exchange) (*answer, error) {
@@ -46,7 +46,7 @@ func (c *Console) overview(x *exchange) (*answer, error) {
 		return nil, err
 	}
 	return page("overview", view{Notice: c.notice(x), Data: overviewData{
-		AppPasswords: len(passwords), Phones: len(phones), Unread: len(unread), Mobile: c.cfg.Mobile,
+		AppPasswords: len(passwords), Phones: len(phones), Unread: len(unread), Mobile: c.cfg.Mobile, Keys: c.cfg.PersonalKeys,
 	}}), nil
 }
 

@@ -35,6 +35,8 @@ type Config struct {
 	Apps     []App
 	Mobile   bool // the mobile API is on: phones can be paired
 
+	PersonalKeys bool // people can make keys for the user management
+
 	IdleTimeout time.Duration // a session ends when unused for so long; 30 min
 	MaxAge      time.Duration // and in any case after; 12 h
 	FreshFor    time.Duration // how long after signing in factors may be changed; 15 min
@@ -82,6 +84,19 @@ type Messages interface {
 	DeleteNotification(ctx context.Context, key adapter.PersonKey, id int64) error
 }
 
+// PersonalKeys manages people's keys for the user management.
+type PersonalKeys interface {
+	AddPersonalKey(ctx context.Context, key adapter.PersonKey, label string, client adapter.Client) (string, error)
+	ListPersonalKeys(ctx context.Context, key adapter.PersonKey) ([]adapter.KeyInfo, error)
+	RevokePersonalKey(ctx context.Context, key adapter.PersonKey, id int64, client adapter.Client) error
+}
+
+// Invitations lets people accept invitations.
+type Invitations interface {
+	Invitation(ctx context.Context, token string) (*adapter.OpenInvitation, error)
+	AcceptInvitation(ctx context.Context, in adapter.Acceptance, client adapter.Client) (*adapter.Accepted, error)
+}
+
 // Adapter is everything that the pages ask for.
 type Adapter interface { //nolint:interfacebloat // composed of narrow ones
 	SignIns
@@ -89,6 +104,8 @@ type Adapter interface { //nolint:interfacebloat // composed of narrow ones
 	Factors
 	Accesses
 	Messages
+	PersonalKeys
+	Invitations
 	Sessions
 }
 

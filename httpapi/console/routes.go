@@ -1,7 +1,10 @@
 package console
 
 import (
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/gorilla/mux"
 )
@@ -65,6 +68,14 @@ func routes() []route {
 		{post, "/account/phones/add", forFresh, (*Console).phoneAdd},
 		{post, "/account/phones/revoke", forSigned, (*Console).phoneRevoke},
 
+		{get, "/account/keys", forSigned, (*Console).keysPage},
+		{post, "/account/keys/add", forFresh, (*Console).keyAdd},
+		{post, "/account/keys/revoke", forSigned, (*Console).keyRevoke},
+
+		{get, InvitationPath, forAll, (*Console).invitationPage},
+		{post, InvitationPath, forAll, (*Console).invitationAccept},
+		{get, InvitationPath + "/confirm", forSigned, (*Console).confirmPage},
+		{post, InvitationPath + "/confirm", forSigned, (*Console).confirmAccept},
 		{get, joinPath, forAll, (*Console).joinPage},
 		{post, joinPath, forAll, (*Console).joinAccept},
 		{get, joinPath + "/decline", forAll, (*Console).joinPage},
@@ -77,6 +88,19 @@ func routes() []route {
 		{post, "/account/notifications/read", forSigned, (*Console).notificationRead},
 		{post, "/account/notifications/delete", forSigned, (*Console).notificationDelete},
 	}
+}
+
+// ReservedWords are the first words of the paths of all pages, for those who give
+// out addresses at the same place.
+func ReservedWords() []string {
+	words := map[string]bool{}
+	for _, rt := range routes() {
+		word, _, _ := strings.Cut(strings.TrimPrefix(rt.path, "/"), "/")
+		if word != "" {
+			words[word] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(words))
 }
 
 func stylePath() string { return "/assets/" + styleVersion() + ".css" }

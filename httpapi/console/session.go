@@ -31,6 +31,8 @@ const (
 	keyNotice = "notice" // text to show once
 	keyJoin   = "join"   // token of an invitation that waits for a sign-in
 
+	keyInvitation = "invitation" // token of one that waits for its owner to sign in
+
 	keyFlowKind     = "flow.kind" // a sign-in under way: flowApp or flowAccount
 	keyFlowStep     = "flow.step"
 	keyFlowName     = "flow.name"
