@@ -22,7 +22,7 @@ func Default() *Config {
 			UserManagement: UserManagementAPI{Enabled: true, Account: "example", BareUsername: true, InvitationLifetime: 14 * 24 * time.Hour},
 			Collaboration:  CollaborationAPI{Enabled: true, UserID: "number", InvitationDays: 15},
 			SCIM: SCIMAPI{
-				Enabled: true, Prefix: "/scim/v2", MaxResults: 1000, PageSize: 100, Profile: "lenient", CursorTTL: 10 * time.Minute,
+				Enabled: true, Prefix: "/scim/v2", MaxResults: 1000, PageSize: 100, CursorTTL: 10 * time.Minute,
 				MaxBody: 4 << 20, BulkOperations: 1000, BulkPayload: 8 << 20, MembersInline: 10_000, ScanLimit: 200_000, Rate: 10_000,
 			},
 		},
