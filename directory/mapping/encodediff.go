@@ -13,8 +13,12 @@ import (
 // Facts are the values from which names that the schema demands are derived.
 type facts struct{ name, given, family, display string }
 
-// commonName is the cn of somebody who was given none.
+// commonName is the cn of somebody who was given none. A family name that was
+// derived itself adds nothing.
 func (f facts) commonName() string {
+	if f.given == "" && f.family == f.surname() {
+		f.family = ""
+	}
 	switch whole := strings.TrimSpace(f.given + " " + f.family); {
 	case whole != "":
 		return whole

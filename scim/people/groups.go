@@ -100,6 +100,7 @@ func (g *Groups) Create(ctx context.Context, c *scim.Call, data resource.Object)
 	parts := g.group.Decode(data, g.room(dir, adapter.KindGroup))
 	n := adapter.NewGroup{Directory: dir, Attributes: filled(parts.Attributes)}
 	n.Name, _ = data["displayName"].(string)
+	n.Extras = newExtras(c, data, parts.Extras)
 	if n.Members, err = identities(dir, memberIDs(data)); err != nil {
 		return nil, err
 	}
@@ -235,6 +236,7 @@ func (g *Groups) change(ctx context.Context, c *scim.Call, p *present, w *scim.W
 	room := g.room(dir, adapter.KindGroup)
 	was, is := g.group.Decode(current.Data, room), g.group.Decode(next, room)
 	change.Attributes = changedAttributes(was, is)
+	change.Extras = changedExtras(c, p, current.Data, next, was.Extras, is.Extras)
 	after, err := g.a.ChangeGroup(ctx, adapter.GroupByID(p.entry.ID), change, by(c))
 	if err != nil {
 		return nil, err

@@ -140,7 +140,7 @@ func possible(id string) bool {
 
 // by says who asks, for the security log.
 func by(c *scim.Call) adapter.By {
-	return adapter.By{Actor: c.Principal.Name, Client: adapter.Client{Address: c.Principal.Address, RequestID: c.RequestID}}
+	return adapter.By{KeyID: c.Principal.KeyID, Actor: c.Principal.Name, Client: adapter.Client{Address: c.Principal.Address, RequestID: c.RequestID}}
 }
 
 // mayWrite checks the scopes again, at the place where the change is made.

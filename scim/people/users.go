@@ -123,6 +123,7 @@ func (u *Users) Create(ctx context.Context, c *scim.Call, data resource.Object) 
 			return nil, err
 		}
 	}
+	n.Extras = newExtras(c, data, parts.Extras)
 	made, err := u.a.CreatePerson(ctx, n, by(c))
 	if err != nil {
 		return nil, refusal(err, "")
@@ -215,6 +216,7 @@ func (u *Users) difference(c *scim.Call, p *present, current, next resource.Obje
 	room := u.room(dir, adapter.KindPerson)
 	was, is := u.user.Decode(current, room), u.user.Decode(next, room)
 	change.Attributes = changedAttributes(was, is)
+	change.Extras = changedExtras(c, p, current, next, was.Extras, is.Extras)
 	return change, nil
 }
 
