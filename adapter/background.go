@@ -50,6 +50,12 @@ func (a *Adapter) restarting(ctx context.Context, name string, work func(context
 	}
 }
 
+// Restarting runs a part of the background work of a package that stands on the
+// adapter, and again after a panic.
+func (a *Adapter) Restarting(ctx context.Context, name string, work func(context.Context)) {
+	a.restarting(ctx, name, work)
+}
+
 // panicked runs work and tells whether it ended in a panic.
 func (a *Adapter) panicked(ctx context.Context, name string, work func(context.Context)) (yes bool) {
 	defer func() {

@@ -153,11 +153,15 @@ func (p *Population) complete(ctx context.Context, m *Member) bool {
 	if _, ok := p.completed.Load(m.Name); ok {
 		return true
 	}
+	revision := p.mirror.Revision()
 	state, err := p.mirror.FeedState(ctx, m.Name)
 	if err != nil || state.CompletedAt.IsZero() {
 		return false
 	}
 	p.completed.Store(m.Name, true)
+	if p.mirror.Revision() != revision { // the mirror may have begun anew meanwhile
+		p.completed.Delete(m.Name)
+	}
 	return true
 }
 
