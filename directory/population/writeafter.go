@@ -107,13 +107,3 @@ func (p *Population) LoginIn(dir, name string) string {
 	}
 	return m.login(name)
 }
-
-// Room is how many values of an attribute (Portico's name) the entries of a directory
-// can be given: 0, 1, or many. A directory that is not written has none.
-func (p *Population) Room(dir string, kind directory.Kind, attribute string) int {
-	m := p.byName[dir]
-	if m == nil || m.Writer == nil {
-		return 0
-	}
-	return m.Writer.Room(kind, attribute)
-}
