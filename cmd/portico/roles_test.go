@@ -68,6 +68,8 @@ type roleWorld struct {
 	*service
 	keys map[string]string // by API
 	anew func() string     // a cookie of a person who has just signed in
+
+	strangers int
 }
 
 func newRoleWorld(t *testing.T) *roleWorld {
