@@ -91,13 +91,19 @@ func (a *Adapter) CreateGroup(ctx context.Context, n NewGroup, by By) (*Group, e
 	if len(n.Owners) > 0 {
 		entry.References = map[string][]directory.ID{directory.AttrOwner: n.Owners}
 	}
-	made, err := a.writes.Create(ctx, dir, entry)
+	act := a.newAct(store.IntentCreate, by)
+	act.intent.Directory, act.intent.Name, act.intent.Group = dir, entry.Name, true
+	entry.Begun = act.begun
+	var made *directory.Entry
+	err = act.run(ctx, func(ctx context.Context) (store.Aftermath, []store.Record, error) {
+		if made, err = a.writes.Create(ctx, dir, entry); err != nil {
+			return 0, nil, err
+		}
+		text := fmt.Sprintf("group %s added to %s, %d members", made.Name, dir, len(n.Members))
+		return store.LeaveAlone, []store.Record{record(EventGroupAdded, 0, by.Actor, by.Client, text)}, nil
+	})
 	if err != nil {
 		return nil, a.fromWrite(ctx, err, "group")
-	}
-	text := fmt.Sprintf("group %s added to %s, %d members", made.Name, dir, len(n.Members))
-	if err := a.wrote(ctx, EventGroupAdded, by, text); err != nil {
-		return nil, err
 	}
 	return a.groupOf(ctx, made)
 }

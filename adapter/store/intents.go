@@ -203,6 +203,15 @@ func (s *Store) RenewIntents(ctx context.Context, owner string, lease time.Durat
 	})
 }
 
+// MarkIntent notes which entry a change that makes one has made. It is not complete
+// before the intent ends.
+func (s *Store) MarkIntent(ctx context.Context, id int64, stable string) error {
+	return s.write(ctx, "mark a change", func(ctx context.Context, t *tx) error {
+		_, err := t.exec(ctx, "UPDATE write_intents SET stable = ? WHERE id = ? AND ended_at = 0", stable, id)
+		return err
+	})
+}
+
 // ReleaseIntent lets an intent be claimed at once: its outcome is not known here.
 func (s *Store) ReleaseIntent(ctx context.Context, id int64) error {
 	return s.write(ctx, "release a change", func(ctx context.Context, t *tx) error {
