@@ -124,6 +124,7 @@ func (a *Adapter) CreatePerson(ctx context.Context, n NewPerson, by By) (*Person
 	}
 	act := a.newAct(store.IntentCreate, by)
 	act.intent.Directory, act.intent.Name, act.extras = dir, a.writes.LoginIn(dir, entry.Name), n.Extras
+	entry.Begun = act.begun
 	var made *directory.Entry
 	err = act.run(ctx, func(ctx context.Context) (store.Aftermath, []store.Record, error) {
 		if made, err = a.writes.Create(ctx, dir, entry); err != nil {
