@@ -186,7 +186,7 @@ func (a *app) newServer() (*httpapi.Server, error) {
 	server, err := httpapi.New(httpapi.Config{
 		Listen: a.cfg.Listen, CertFile: a.cfg.TLS.CertFile, KeyFile: a.cfg.TLS.KeyFile,
 		TrustedProxies: a.cfg.TrustedProxies,
-		MaxHeader:      int(l.Header), MaxBody: int64(l.Body), MaxConnections: l.Concurrency, LargerBodies: largerBodies(a.cfg),
+		MaxHeader:      int(l.Header), MaxBody: int64(l.Body), MaxConnections: l.Concurrency, LargerBodies: largerBodies(a.cfg), OwnBodies: ownBodies(a.cfg),
 		ReadHeaderTimeout: l.ReadHeaderTimeout, ReadTimeout: l.ReadTimeout, WriteTimeout: l.WriteTimeout,
 		IdleTimeout: l.IdleTimeout, ShutdownTimeout: l.ShutdownTimeout,
 		MetricsListen: a.cfg.Metrics.Listen,
@@ -290,7 +290,7 @@ func (a *app) Run(ctx context.Context) error {
 	}
 	work.Go(func() error { return a.adapter.Run(background) })
 	if a.cfg.APIs.Collaboration.Enabled {
-		work.Go(func() error { return a.collabs.Run(background) })
+		work.Go(func() error { a.runCollaborations(background); return nil })
 	}
 	err := a.server.Run(ctx)
 	stop()

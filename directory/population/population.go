@@ -41,6 +41,7 @@ type Mapper interface {
 	PersonByMail(mail string) (*ldap.SearchRequest, error)
 	GroupByName(name string) (*ldap.SearchRequest, error)
 	ByStableID(stable string) (*ldap.SearchRequest, error)
+	ByDN(dn string) (*ldap.SearchRequest, error)
 }
 
 // Follower tells how current the mirror is for one directory (package feed).

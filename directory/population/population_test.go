@@ -97,6 +97,10 @@ func (f *fakeLDAP) ByStableID(stable string) (*ldap.SearchRequest, error) {
 	return &ldap.SearchRequest{Filter: "id=" + stable}, nil
 }
 
+func (f *fakeLDAP) ByDN(dn string) (*ldap.SearchRequest, error) {
+	return &ldap.SearchRequest{BaseDN: dn}, nil
+}
+
 type following bool
 
 func (f following) Live() bool { return bool(f) }
