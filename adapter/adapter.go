@@ -70,6 +70,10 @@ type Config struct {
 	// a negative limit switches the throttle off. Keep it below the directory's own limit.
 	FailureLimit  int
 	FailureWindow time.Duration
+	// RefusalStep: a refused password, code or sync code is answered only after a
+	// whole number of these steps, so that its time does not tell whether somebody
+	// has the name. 0: at once.
+	RefusalStep time.Duration
 	// TOTPReplay makes VerifyTOTP accept each code once. The browser always does.
 	TOTPReplay bool
 	// Issuer names this installation in authenticator apps. Default "Portico".
