@@ -409,4 +409,3 @@ func TestCollaborationsInTheDirectory(t *testing.T) {
 		}
 	})
 }
-
