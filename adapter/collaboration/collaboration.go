@@ -108,6 +108,7 @@ type Collaborations struct {
 
 	directory Directory
 	changed   changedSet
+	shown     shown
 }
 
 // New makes the service.
@@ -141,6 +142,13 @@ func New(cfg Config, deps Deps) *Collaborations {
 		s.now = time.Now
 	}
 	s.changed.wake = make(chan struct{}, 1)
+	if cfg.VisibleAsGroups {
+		deps.Store.Watch(func(c store.Change) {
+			if c.All || c.Table == store.TableCollaborations {
+				s.shown.changes.Add(1)
+			}
+		})
+	}
 	if s.writes() {
 		deps.Store.Watch(s.changed.note)
 	}
