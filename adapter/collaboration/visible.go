@@ -69,14 +69,16 @@ func (s *Collaborations) LocalGroups(ctx context.Context) (*adapter.LocalGroups,
 
 // showOrg adds what an organisation shows.
 func showOrg(ctx context.Context, c *store.CollabTx, org store.Org, written map[[2]int64]bool, now time.Time, all *adapter.LocalGroups) error {
-	rows, err := readOrg(ctx, c, org)
+	rows, err := readOrg(ctx, c, org, func(ctx context.Context, c *store.CollabTx, org store.Org, _ []store.Collaboration) ([]Member, error) {
+		return c.MembersOfOrg(ctx, org.ID)
+	})
 	if err != nil {
 		return err
 	}
 	add := func(identifier, urn, text string, stamp store.Stamp, people []int64) {
 		g := &adapter.LocalGroup{People: people, Entry: &adapter.Entry{
 			ID: adapter.ID{Directory: adapter.LocalDirectory, Stable: identifier}, Kind: adapter.KindGroup, Name: urn,
-			Attributes: adapter.Attributes{directory.AttrDescription: {text}, adapter.AttrURN: {urn}},
+			Attributes: adapter.Attributes{directory.AttrName: {urn}, directory.AttrDescription: {text}, adapter.AttrURN: {urn}},
 			Created:    stamp.Created, Modified: stamp.Updated, Version: strconv.FormatInt(stamp.Updated.UnixMicro(), 36),
 		}}
 		all.List = append(all.List, g)
