@@ -73,10 +73,16 @@ func (a *Adapter) panicked(ctx context.Context, name string, work func(context.C
 func (a *Adapter) runUpkeep(ctx context.Context) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
+	sweep := time.NewTicker(time.Hour)
+	defer sweep.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-sweep.C:
+			if n, err := a.SweepExtras(ctx); (err != nil || n > 0) && ctx.Err() == nil {
+				a.log.InfoContext(ctx, "stored attributes of entries that are gone were swept", "entries", n, "error", err)
+			}
 		case <-tick.C:
 			a.writeKeyUses(ctx)
 			if err := a.store.Maintain(ctx); err != nil && ctx.Err() == nil {

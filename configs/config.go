@@ -32,6 +32,7 @@ type Config struct {
 	Store          Store       `yaml:"store"`
 	Directories    []Directory `yaml:"directories"` // in order of precedence
 	APIs           APIs        `yaml:"apis"`
+	Pages          Pages       `yaml:"pages"`
 	Mail           Mail        `yaml:"mail"`
 	Limits         Limits      `yaml:"limits"`
 	Log            Log         `yaml:"log"`
@@ -164,6 +165,31 @@ type SCIMAPI struct {
 	Enabled    bool   `yaml:"enabled"`
 	Prefix     string `yaml:"prefix"`
 	MaxResults int    `yaml:"max_results"` // most resources in one answer
+	PageSize   int    `yaml:"page_size"`   // resources in one answer when the client does not say
+
+	ReadOnly bool `yaml:"read_only"` // refuse every change
+
+	CursorTTL      time.Duration `yaml:"cursor_ttl"`      // how long a cursor can be gone on with
+	MaxBody        Size          `yaml:"max_body"`        // of a request that is not a bulk request
+	BulkOperations int           `yaml:"bulk_operations"` // most operations of a bulk request
+	BulkPayload    Size          `yaml:"bulk_payload"`    // of a bulk request
+
+	MembersInline   int  `yaml:"members_inline"`   // lists leave out the members of larger groups
+	ScanLimit       int  `yaml:"scan_limit"`       // resources that one filter may look at one by one
+	Rate            int  `yaml:"rate"`             // requests a second of one key
+	PublicDiscovery bool `yaml:"public_discovery"` // schemas and the like without a token
+
+	Schemas string `yaml:"schemas"` // folder with schemas of extensions of User, *.json; "": none
+	Mapping string `yaml:"mapping"` // file that takes the place of the built-in mapping; "": none
+}
+
+// Pages says how long people stay signed in to the pages, and what passwords
+// they may choose there.
+type Pages struct {
+	IdleTimeout       time.Duration `yaml:"idle_timeout"`        // a session ends when unused for so long
+	MaxAge            time.Duration `yaml:"max_age"`             // and in any case after
+	FreshFor          time.Duration `yaml:"fresh_for"`           // after signing in, factors may be changed
+	MinPasswordLength int           `yaml:"min_password_length"` // characters; the directory may want more
 }
 
 // Mail says how mail leaves: an smtp:// (STARTTLS) or smtps:// URL with user

@@ -18,7 +18,7 @@ func (p *Population) Roster(ctx context.Context, id directory.ID, asked []direct
 	if m == nil {
 		return nil, directory.ErrNotFound
 	}
-	if err := p.whole(ctx, id.Directory); err != nil {
+	if _, err := p.whole(ctx, id.Directory); err != nil {
 		return nil, err
 	}
 	r, listed, err := p.readRoster(ctx, m, id)

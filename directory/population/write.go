@@ -20,6 +20,7 @@ type Writer interface {
 	Delete(ctx context.Context, known *directory.Entry, ifVersion string) error
 	MoveReferences(ctx context.Context, oldDN, newDN, oldName, newName string) error
 	Lockable(ctx context.Context) error
+	Room(kind directory.Kind, attribute string) int
 }
 
 // writeTimeout bounds one write with all its steps. A caller who goes away does
