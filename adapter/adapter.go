@@ -132,6 +132,7 @@ type Adapter struct {
 	restarts   atomic.Int64  // of background work that panicked
 
 	teamwork
+	source GroupSource // nil: none
 
 	process string       // names this process among those that share the store
 	acts    atomic.Int64 // changes under way

@@ -90,7 +90,7 @@ const (
 // Writable names the directory that new people and groups go into: dir or, for
 // "", the first that may be written. Errors: Denied "read-only", NotFound "directory".
 func (a *Adapter) Writable(dir string) (string, error) {
-	if a.writes == nil {
+	if a.writes == nil || dir == LocalDirectory {
 		return "", &Error{Kind: Denied, Field: FieldReadOnly}
 	}
 	name, err := a.writes.Writable(dir)

@@ -77,8 +77,7 @@ func (a *Adapter) groupEntry(ctx context.Context, key GroupKey) (*directory.Entr
 	if id.IsZero() {
 		return nil, notFound("group")
 	}
-	entry, err := a.dir.GroupByID(ctx, id)
-	return entry, fromDirectory(err, "group")
+	return a.GroupEntry(ctx, id)
 }
 
 // CreateGroup makes a group in a directory. Errors: Conflict "name", Invalid with

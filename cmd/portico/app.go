@@ -130,6 +130,9 @@ func (a *app) joinPopulation() error {
 		return err
 	}
 	a.collabs = a.newCollaborations(settings)
+	if c := a.cfg.APIs.Collaboration; c.Enabled && c.VisibleAsGroups {
+		a.adapter.ShowGroups(a.collabs)
+	}
 	return nil
 }
 
