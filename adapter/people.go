@@ -93,6 +93,7 @@ func (a *Adapter) people(ctx context.Context, entries []*directory.Entry) ([]*Pe
 			Mobile:     e.Attributes.First(directory.AttrMobile),
 			HasPIN:     locals[i].HasPIN,
 			HasTOTP:    locals[i].HasTOTP,
+			Epoch:      locals[i].Closings,
 			Attributes: e.Attributes,
 			Entry:      e,
 		}

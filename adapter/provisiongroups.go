@@ -28,7 +28,8 @@ type NewGroup struct {
 	Name       string
 	Attributes map[string][]string
 	Owners     []ID
-	Members    []ID // people and groups of the same directory
+	Members    []ID   // people and groups of the same directory
+	Parent     string // DN that it is made below; "": where the directory's groups go
 	Extras     *ExtraChange
 }
 
@@ -88,7 +89,7 @@ func (a *Adapter) CreateGroup(ctx context.Context, n NewGroup, by By) (*Group, e
 		return nil, err
 	}
 	entry := directory.NewEntry{
-		Kind: directory.KindGroup, Name: strings.TrimSpace(n.Name), Attributes: n.Attributes, Members: n.Members,
+		Kind: directory.KindGroup, Name: strings.TrimSpace(n.Name), Attributes: n.Attributes, Members: n.Members, Parent: n.Parent,
 	}
 	if len(n.Owners) > 0 {
 		entry.References = map[string][]directory.ID{directory.AttrOwner: n.Owners}

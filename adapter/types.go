@@ -35,6 +35,7 @@ type Person struct {
 	Mobile     string
 	HasPIN     bool
 	HasTOTP    bool
+	Epoch      int64 // grows when the sessions are ended because the account changed; see PutSession
 	Attributes directory.Attributes
 	Entry      *directory.Entry // as the directory has it
 }

@@ -29,7 +29,7 @@ type Preset struct {
 
 	Created  string `yaml:"created"`  // time of creation
 	Modified string `yaml:"modified"` // time of the last change
-	Version  string `yaml:"version"`  // changes with every write; "" : none
+	Version  string `yaml:"version"`  // changes with every write; where the server gives none, a digest of the entry
 
 	// ContainerFilter finds the entries that others hang below.
 	ContainerFilter string `yaml:"container_filter"`

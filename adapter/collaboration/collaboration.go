@@ -61,7 +61,13 @@ type Config struct {
 	RequireShortName bool
 	PastExpiry       bool   // accept expiry dates that lie behind
 	PagePath         string // public path of the pages, before "/account/"
-	SignUpDirectory  string // where people who sign up are made; "": the first that may be written
+	// Container is the DN below which collaborations are written, {org} standing for
+	// the organisation's short name; "": they are not. WriteDirectory is the
+	// configured name of the directory, "" the first that may be written.
+	Container       string
+	WriteDirectory  string
+	VisibleAsGroups bool   // as groups of the other APIs
+	SignUpDirectory string // where people who sign up are made; "": the first that may be written
 
 	InvitationDays   int // from the day of sending; 15
 	InvitationRemind time.Duration
@@ -75,16 +81,17 @@ type Config struct {
 }
 
 // Deps are the parts that the service stands on. Accounts (then nobody signs up),
-// Fetch and Now may be nil.
+// Directory, Fetch and Now may be nil.
 type Deps struct {
-	People   People
-	Accounts Accounts
-	Post     Post
-	Store    *store.Store
-	Texts    *texts.Catalogue
-	Fetch    Fetcher
-	Log      *slog.Logger
-	Now      func() time.Time
+	People    People
+	Accounts  Accounts
+	Directory Directory
+	Post      Post
+	Store     *store.Store
+	Texts     *texts.Catalogue
+	Fetch     Fetcher
+	Log       *slog.Logger
+	Now       func() time.Time
 }
 
 // Collaborations offers the verbs. All methods may be called concurrently.
@@ -98,6 +105,9 @@ type Collaborations struct {
 	fetch    Fetcher
 	log      *slog.Logger
 	now      func() time.Time
+
+	directory Directory
+	changed   changedSet
 }
 
 // New makes the service.
@@ -124,11 +134,15 @@ func New(cfg Config, deps Deps) *Collaborations {
 		cfg.InvitationDays = 15
 	}
 	s := &Collaborations{
-		cfg: cfg, people: deps.People, accounts: deps.Accounts, post: deps.Post, store: deps.Store, texts: deps.Texts,
+		cfg: cfg, people: deps.People, accounts: deps.Accounts, directory: deps.Directory, post: deps.Post, store: deps.Store, texts: deps.Texts,
 		fetch: deps.Fetch, log: deps.Log, now: deps.Now,
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	s.changed.wake = make(chan struct{}, 1)
+	if s.writes() {
+		deps.Store.Watch(s.changed.note)
 	}
 	return s
 }

@@ -221,6 +221,15 @@ func (t *tx) follow(ctx context.Context, uid int64, then Aftermath) error {
 	if err := t.lockPerson(ctx, uid); err != nil {
 		return err
 	}
+	if _, err := t.exec(ctx, "INSERT INTO locals (uid) VALUES (?) ON CONFLICT (uid) DO NOTHING", uid); err != nil {
+		return err
+	}
+	if _, err := t.exec(ctx, "UPDATE locals SET closings = closings + 1, revision = revision + 1 WHERE uid = ?", uid); err != nil {
+		return err
+	}
+	if err := t.changed(ctx, TableLocals, uid); err != nil {
+		return err
+	}
 	switch then {
 	case EndSessions:
 		return t.endSessionsOf(ctx, uid)
@@ -241,10 +250,21 @@ func (t *tx) closeAccount(ctx context.Context, uid int64) error {
 	if err := t.endSessionsOf(ctx, uid); err != nil {
 		return err
 	}
-	if err := t.changed(ctx, TableLocals, uid); err != nil {
+	return t.revokeKeysOf(ctx, uid)
+}
+
+// notClosing refuses what gives a way in to somebody whose account is being closed.
+// The caller has locked the person.
+func (t *tx) notClosing(ctx context.Context, uid int64) error {
+	var closing int64
+	err := t.row(ctx, "SELECT closing FROM locals WHERE uid = ?", uid).Scan(&closing)
+	if err != nil && !isNoRows(err) {
 		return err
 	}
-	return t.revokeKeysOf(ctx, uid)
+	if closing != 0 {
+		return fmt.Errorf("%w: the account of person %d is being closed", ErrConflict, uid)
+	}
+	return nil
 }
 
 // RenewIntents keeps the open intents of a process its own.

@@ -144,8 +144,8 @@ func mistyped(plain string) bool {
 
 // CreateKey makes an API key, or takes over n.Value. The plain key is returned
 // once and kept nowhere. The records that note makes of it go into the security log
-// together with the key. ErrConflict when that key is there already, ErrNotFound
-// when n.User is nobody, ErrInvalid, ErrUnavailable.
+// together with the key. ErrConflict when that key is there already or the
+// account of n.User is being closed, ErrNotFound when n.User is nobody, ErrInvalid, ErrUnavailable.
 func (s *Store) CreateKey(ctx context.Context, n NewKey, note ...func(plain string) Record) (Key, string, error) {
 	plain := n.Value
 	if plain == "" {
@@ -163,7 +163,10 @@ func (s *Store) CreateKey(ctx context.Context, n NewKey, note ...func(plain stri
 	err := s.write(ctx, "create key", func(ctx context.Context, t *tx) error {
 		if user.Valid {
 			var id int64
-			if err := t.row(ctx, "SELECT id FROM person_ids WHERE id = ?", n.User).Scan(&id); err != nil {
+			if err := t.row(ctx, "SELECT id FROM person_ids WHERE id = ?"+s.dialect.forUpdate, n.User).Scan(&id); err != nil {
+				return err
+			}
+			if err := t.notClosing(ctx, n.User); err != nil {
 				return err
 			}
 		}

@@ -185,7 +185,7 @@ func TestStatusAfterRestartWithoutDirectory(t *testing.T) {
 	}
 	must(t, ldap.Restart())
 	s.waitReady()
-	eventually(t, 90*time.Second, "the policy is read", func() bool {
+	eventually(t, 20*time.Second, "the policy is read", func() bool {
 		_, answer := s.call("acctstatus", "username", "jadoe")
 		return answer["account"] == "NORMAL"
 	})

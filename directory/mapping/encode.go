@@ -338,6 +338,9 @@ func (e *Encoder) Draft(n directory.NewEntry, references map[string][]string) (*
 	classes, defaults, container := e.cfg.UserClasses, e.cfg.UserDefaults, e.cfg.UserContainer
 	if n.Kind == directory.KindGroup {
 		classes, defaults, container = e.cfg.GroupClasses, e.cfg.GroupDefaults, e.cfg.GroupContainer
+		if n.Parent != "" {
+			container = n.Parent
+		}
 	}
 	d := &Draft{Kind: n.Kind, values: map[string]*ldap.Attribute{}}
 	_, nameIn := e.nameAttribute(n.Kind)

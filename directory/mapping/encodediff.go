@@ -269,10 +269,11 @@ func (b *builder) rederive() {
 	old := b.e.factsOf(b.now.GetEqualFoldAttributeValue(nameIn), b.now.GetEqualFoldAttributeValue)
 	now := b.e.factsOf(b.after(nameIn), b.after)
 	classes := b.have("objectClass")
-	b.follow("cn", cut(old.commonName(), b.e.cfg.MaxRDN), cut(now.commonName(), b.e.cfg.MaxRDN))
 	if demandsSurname(classes) {
 		b.follow("sn", old.surname(), now.surname())
+		now = b.e.factsOf(b.after(nameIn), b.after)
 	}
+	b.follow("cn", cut(old.commonName(), b.e.cfg.MaxRDN), cut(now.commonName(), b.e.cfg.MaxRDN))
 }
 
 func (b *builder) follow(name, old, now string) {

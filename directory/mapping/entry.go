@@ -90,6 +90,9 @@ func (m *Mapper) entry(e *ldap.Entry, announced string) (*directory.Entry, error
 	if err != nil {
 		return nil, fmt.Errorf("entry %q: %w", e.DN, err)
 	}
+	if out.Version == "" && kind != directory.KindContainer {
+		out.Version = madeVersionOf(out)
+	}
 	return out, nil
 }
 

@@ -241,6 +241,25 @@ func (m *Mirror) checked(err error) error {
 	return err
 }
 
+// pinned is the key of the generation that a context may read.
+type pinned struct{}
+
+// Pin gives a context for several reads that belong together: after a Rebuild they
+// give ErrCorrupt, instead of what the empty file holds.
+func (m *Mirror) Pin(ctx context.Context) context.Context {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return context.WithValue(ctx, pinned{}, m.generation)
+}
+
+// readable is usable, for a context that may be pinned; called with mu held.
+func (m *Mirror) readable(ctx context.Context) error {
+	if g, ok := ctx.Value(pinned{}).(int); ok && g != m.generation {
+		return ErrCorrupt
+	}
+	return m.usable()
+}
+
 // Lost is closed once the content there is now turns out to be damaged. After a
 // Rebuild there is another one. Who fills the mirror waits for it, for it is
 // mostly readers who meet the damage.
@@ -269,6 +288,9 @@ func (m *Mirror) Rebuild(ctx context.Context) error {
 	// Nobody reads the empty file before the caches know that it is.
 	m.notify(nil, true)
 	m.renewLost()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.generation++
 	m.damage.Store(nil)
 	return nil
 }
@@ -282,7 +304,6 @@ func (m *Mirror) replaceFile(ctx context.Context) error {
 	if err := m.closeHandles(); err != nil {
 		m.log.Warn("closing the damaged mirror file", "file", m.path, "error", err)
 	}
-	m.generation++
 	return m.begin(ctx, "damaged", asideDamaged)
 }
 

@@ -41,7 +41,11 @@ func (p *Population) policy(ctx context.Context, m *Member, person *directory.En
 	}
 	key := m.Name + "\x00" + dn
 	last, ok := p.policies.Get(key)
-	if ok && p.now().Sub(last.at) < p.cfg.PolicyTTL {
+	believed := p.cfg.PolicyTTL
+	if !last.known {
+		believed = p.cfg.NegativeTTL
+	}
+	if ok && p.now().Sub(last.at) < believed {
 		return last.policy, last.known
 	}
 	answer, _, _ := p.flight.Do("policy\x00"+key, func() (any, error) {

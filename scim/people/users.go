@@ -150,7 +150,7 @@ func managerID(data resource.Object) string {
 
 func managers(dir, id string) ([]adapter.PersonKey, error) {
 	if !possible(id) {
-		return nil, fault.Bad(fault.InvalidValue, "manager: there is no user %s", fault.Clip(id))
+		return nil, fault.Bad(fault.InvalidValue, "manager: there is no %s", fault.Clip(id))
 	}
 	return []adapter.PersonKey{adapter.ByIdentity(dir, id)}, nil
 }
@@ -215,16 +215,25 @@ func (u *Users) difference(c *scim.Call, p *present, current, next resource.Obje
 	}
 	room := u.room(dir, adapter.KindPerson)
 	was, is := u.user.Decode(current, room), u.user.Decode(next, room)
-	change.Attributes = changedAttributes(was, is)
+	change.Attributes = changedAttributes(was, is, change.Username != nil)
 	change.Extras = changedExtras(c, p, current, next, was.Extras, is.Extras)
 	return change, nil
 }
 
-func changedAttributes(was, is mapping.Parts) map[string][]string {
+// changedAttributes names what is different, with its new values.
+func changedAttributes(was, is mapping.Parts, renamed bool) map[string][]string {
 	out := map[string][]string{}
 	for name, list := range is.Attributes {
 		if !slices.Equal(list, was.Attributes[name]) {
 			out[name] = list
+		}
+	}
+	// Names that the client knows must not follow others, as names do that the directory was given on its own.
+	if len(out) > 0 || renamed {
+		for _, name := range []string{"common_name", "family_name"} {
+			if list := is.Attributes[name]; len(list) > 0 {
+				out[name] = list
+			}
 		}
 	}
 	return out

@@ -17,6 +17,7 @@ CREATE TABLE collab_entries (
   stable       TEXT NOT NULL DEFAULT '',
   name         TEXT NOT NULL,
   written      TEXT NOT NULL DEFAULT '',
+  version      TEXT NOT NULL DEFAULT '',
   detached     BOOLEAN NOT NULL DEFAULT FALSE,
   leased_until BIGINT NOT NULL DEFAULT 0,
   retry_at     BIGINT NOT NULL DEFAULT 0,

@@ -17,6 +17,7 @@ CREATE TABLE collab_entries (
   stable       TEXT NOT NULL DEFAULT '',
   name         TEXT NOT NULL,
   written      TEXT NOT NULL DEFAULT '',
+  version      TEXT NOT NULL DEFAULT '',
   detached     INTEGER NOT NULL DEFAULT 0,
   leased_until INTEGER NOT NULL DEFAULT 0,
   retry_at     INTEGER NOT NULL DEFAULT 0,
