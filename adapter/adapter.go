@@ -123,6 +123,7 @@ type Adapter struct {
 	owners  *cache.Cache[numberKey, directory.ID] // the way back
 	locals  *cache.Cache[int64, store.Local]      // by uid
 	keys    *cache.Cache[keyHash, store.Key]      // keys that were good
+	extras  *cache.Cache[extraKey, Extra]         // of single entries
 	guesses *cache.Cache[int64, store.Failures]   // by uid
 	gate    *gate                                 // of this process
 	turns   *turns                                // of this process
@@ -157,6 +158,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		owners:  cache.New[numberKey, directory.ID](2 * cfg.CacheSize),
 		locals:  cache.New[int64, store.Local](cfg.CacheSize),
 		keys:    cache.New[keyHash, store.Key](1024),
+		extras:  cache.New[extraKey, Extra](cfg.CacheSize),
 		guesses: cache.New[int64, store.Failures](cfg.CacheSize),
 		gate:    gate,
 		turns:   newTurns(),
