@@ -52,6 +52,9 @@ func TestAbuse_B05_OnePasswordForEverybody(t *testing.T) {
 func TestAbuse_D04_KeyOfAnotherAPI(t *testing.T) {
 	h := newHouse(t)
 	for _, own := range APINames() {
+		if own == "collaboration" { // its keys need an organisation, see the package collaboration
+			continue
+		}
 		_, key, err := h.CreateKey(t.Context(), KeyRequest{API: own, Label: own, Level: "full"})
 		must(t, err)
 		for _, api := range APINames() {

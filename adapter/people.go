@@ -95,6 +95,7 @@ func (a *Adapter) people(ctx context.Context, entries []*directory.Entry) ([]*Pe
 			HasTOTP:    locals[i].HasTOTP,
 			Epoch:      locals[i].Closings,
 			Attributes: e.Attributes,
+			Entry:      e,
 		}
 	}
 	return people, nil

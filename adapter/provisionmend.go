@@ -53,15 +53,18 @@ func (a *Adapter) Mend(ctx context.Context) error {
 
 // mendOne ends one intent. Until the directory answers, it stays.
 func (a *Adapter) mendOne(ctx context.Context, i store.Intent) error {
-	if i.Kind == store.IntentCreate && (i.Stable != "" || i.Group) {
+	if i.Kind == store.IntentCreate && i.Stable != "" {
 		return a.mendHalfMade(ctx, i)
 	}
 	id := directory.ID{Directory: i.Directory, Stable: i.Stable}
 	var entry *directory.Entry
 	var err error
-	if i.Kind == store.IntentCreate {
+	switch {
+	case i.Kind == store.IntentCreate && i.Group:
+		entry, err = a.groupNamed(ctx, i.Directory, i.Name)
+	case i.Kind == store.IntentCreate:
 		entry, err = a.dir.PersonByLogin(ctx, i.Name)
-	} else {
+	default:
 		entry, err = a.writes.Reread(ctx, id, i.DN, i.Name)
 	}
 	if errors.Is(err, directory.ErrNotFound) || errors.Is(err, directory.ErrAmbiguous) {
@@ -79,7 +82,11 @@ func (a *Adapter) mendOne(ctx context.Context, i store.Intent) error {
 		}
 	}
 	then, event, text := a.verdictOn(ctx, i, entry)
+	end := store.Ending{Then: then, Done: wasDone(i, entry), Gone: i.Kind != store.IntentCreate && entry == nil}
 	if i.Kind == store.IntentCreate && entry != nil {
+		end.Made = entry.ID.Stable
+	}
+	if i.Kind == store.IntentCreate && entry != nil && !i.Group {
 		uids, err := a.numbersOf(ctx, personNumber, []*directory.Entry{entry})
 		if err != nil {
 			return err
@@ -88,7 +95,7 @@ func (a *Adapter) mendOne(ctx context.Context, i store.Intent) error {
 	}
 	a.log.InfoContext(ctx, "a change that was cut short was looked into", "change", i.Kind, "id", id.String(), "actor", i.Actor, "found", text)
 	note := record(event, i.UID, i.Actor, Client{Address: i.Address, RequestID: i.RequestID}, text)
-	return fromStore(a.store.EndIntent(ctx, i.ID, then, note), "changes")
+	return fromStore(a.store.EndIntent(ctx, i.ID, end, note), "changes")
 }
 
 // mendHalfMade takes away an entry that may lack its password or members: whoever
@@ -99,23 +106,20 @@ func (a *Adapter) mendHalfMade(ctx context.Context, i store.Intent) error {
 	if i.Group {
 		what, event = "group ", EventGroupEdited
 	}
-	text := what + i.Name + ": adding was cut short; it may have been added"
-	if i.Stable != "" {
-		err := a.writes.Delete(ctx, directory.ID{Directory: i.Directory, Stable: i.Stable}, "")
-		switch f := directory.WriteFaultOf(err); {
-		case err == nil, f == directory.WriteNotFound:
-			text = what + i.Name + ": adding was cut short; what was made was taken away again"
-		case f == directory.WriteUnavailable, f == directory.WriteUnknown:
-			return err
-		default:
-			a.log.ErrorContext(ctx, "a new entry is not complete and could not be deleted again; delete it",
-				"directory", i.Directory, "name", i.Name, "id", i.Stable, "error", err)
-			text = what + i.Name + ": adding was cut short; the entry is not complete and could not be deleted"
-		}
+	text := what + i.Name + ": adding was cut short; what was made was taken away again"
+	err := a.writes.Delete(ctx, directory.ID{Directory: i.Directory, Stable: i.Stable}, "")
+	switch f := directory.WriteFaultOf(err); {
+	case err == nil, f == directory.WriteNotFound:
+	case f == directory.WriteUnavailable, f == directory.WriteUnknown:
+		return err
+	default:
+		a.log.ErrorContext(ctx, "a new entry is not complete and could not be deleted again; delete it",
+			"directory", i.Directory, "name", i.Name, "id", i.Stable, "error", err)
+		text = what + i.Name + ": adding was cut short; the entry is not complete and could not be deleted"
 	}
 	a.log.InfoContext(ctx, "a change that was cut short was looked into", "change", i.Kind, "name", i.Name, "actor", i.Actor, "found", text)
 	note := record(event, i.UID, i.Actor, Client{Address: i.Address, RequestID: i.RequestID}, text)
-	return fromStore(a.store.EndIntent(ctx, i.ID, store.LeaveAlone, note), "changes")
+	return fromStore(a.store.EndIntent(ctx, i.ID, store.Ending{}, note), "changes")
 }
 
 // verdictOn says what came of a change, going by the entry as it is now, nil for
@@ -129,6 +133,8 @@ func (a *Adapter) verdictOn(ctx context.Context, i store.Intent, entry *director
 	switch {
 	case i.Kind == store.IntentCreate && entry == nil:
 		return store.LeaveAlone, edited, who + ": adding was cut short, nobody was added" + late
+	case i.Kind == store.IntentCreate && i.Group:
+		return store.LeaveAlone, EventGroupAdded, who + " added" + late
 	case i.Kind == store.IntentCreate:
 		return store.LeaveAlone, EventUserAdded, who + " added" + late
 	case entry == nil && i.Group:
@@ -144,5 +150,43 @@ func (a *Adapter) verdictOn(ctx context.Context, i store.Intent, entry *director
 	case i.Kind == store.IntentPassword:
 		return store.EndSessions, edited, who + ": the password may have been changed" + late
 	}
+	if i.Kind == store.IntentEdit {
+		text := " changed"
+		if !wasDone(i, entry) {
+			text = ": a change was cut short, the entry is as before"
+		}
+		return store.LeaveAlone, edited, who + text + late
+	}
 	return store.LeaveAlone, edited, who + " changed: name may be " + nameOf(entry) + late
+}
+
+// clockSkew is how far the clock of a directory may be off.
+const clockSkew = 5 * time.Minute
+
+// wasDone tells whether the directory made a change that was cut short: an entry
+// that was to be made is there and new, one that was to be changed has another
+// version than before.
+func wasDone(i store.Intent, entry *directory.Entry) bool {
+	switch {
+	case entry == nil:
+		return false
+	case i.Kind == store.IntentCreate:
+		return entry.Created.IsZero() || entry.Created.After(i.Created.Add(-clockSkew))
+	}
+	return i.Version == "" || entry.Version != i.Version
+}
+
+// groupNamed finds a group of one directory by its name; nil where there is none.
+func (a *Adapter) groupNamed(ctx context.Context, dir, name string) (*directory.Entry, error) {
+	queries, ok := a.dir.(Queries)
+	if !ok {
+		return nil, errors.New("this directory offers no lists")
+	}
+	page, err := queries.List(ctx, directory.ListQuery{
+		Kind: directory.KindGroup, Directory: dir, Limit: 1, Where: directory.Compare(directory.AttrLogin, directory.OpEqual, name),
+	})
+	if err != nil || len(page.Entries) == 0 {
+		return nil, err
+	}
+	return page.Entries[0], nil
 }

@@ -37,6 +37,7 @@ type Person struct {
 	HasTOTP    bool
 	Epoch      int64 // grows when the sessions are ended because the account changed; see PutSession
 	Attributes directory.Attributes
+	Entry      *directory.Entry // as the directory has it
 }
 
 // Email is the primary address, or "".
@@ -54,6 +55,7 @@ type Group struct {
 	Name        string
 	Description string
 	Attributes  directory.Attributes
+	Entry       *directory.Entry // as the directory has it
 }
 
 // PersonKey says which person is meant. Make one with ByUID, ByUsername or ByID.

@@ -2,7 +2,6 @@ package adapter
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"strings"
 	"time"
@@ -27,10 +26,7 @@ func (a *Adapter) makePerson(ctx context.Context, i store.Invitation, in Accepta
 	if err := a.checkNewPassword(chosen, "\x00", in.Password); err != nil { // there is no old one
 		return nil, err
 	}
-	first := in.Password
-	if a.passwords != nil {
-		first = rand.Text() + "-a1" // replaced at once, see setChosen
-	}
+	first := a.firstPassword(in.Password)
 	entry, err := a.writes.Create(ctx, a.cfg.Users.Directory, directory.NewEntry{
 		Kind: directory.KindPerson, Name: directory.FoldName(in.Username), Password: first,
 		Attributes: directory.Attributes{

@@ -79,6 +79,11 @@ type WritePreset struct {
 	UserDefaults  map[string]Names `yaml:"user_defaults"`
 	GroupDefaults map[string]Names `yaml:"group_defaults"`
 
+	// Unwritable are attributes that are read where they are there, and Single those
+	// that hold one value. Portico's names.
+	Unwritable []string `yaml:"unwritable"`
+	Single     []string `yaml:"single"`
+
 	EmptyGroup string `yaml:"empty_group"` // emptyDN | fixed | class
 	Disable    string `yaml:"disable"`     // how accounts are disabled
 	MaxRDN     int    `yaml:"max_rdn"`     // characters; 0: no limit but ours

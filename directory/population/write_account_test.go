@@ -25,16 +25,16 @@ func TestL36_DisablingKeepsPeopleOut(t *testing.T) {
 	if may() || !disabled() {
 		t.Error("made disabled, and may come in")
 	}
-	w.modify(e.ID, directory.Change{Disabled: ptr(false)})
+	w.modify(e.ID, directory.Change{Disabled: new(false)})
 	if !may() || disabled() {
 		t.Error("enabled, and kept out")
 	}
-	w.modify(e.ID, directory.Change{Disabled: ptr(true)})
-	w.modify(e.ID, directory.Change{Password: ptr("another horse")})
+	w.modify(e.ID, directory.Change{Disabled: new(true)})
+	w.modify(e.ID, directory.Change{Password: new("another horse")})
 	if v := w.client.Bind(t.Context(), e.DN, "another horse"); v.PasswordRight || !disabled() {
 		t.Errorf("a new password enabled the account: %+v", v)
 	}
-	w.modify(e.ID, directory.Change{Disabled: ptr(false), Password: ptr("correct horse")})
+	w.modify(e.ID, directory.Change{Disabled: new(false), Password: new("correct horse")})
 	if !may() || disabled() {
 		t.Error("enabled with a new password, and kept out")
 	}
@@ -42,7 +42,7 @@ func TestL36_DisablingKeepsPeopleOut(t *testing.T) {
 	if err := w.server.SetPolicy(map[string]string{"pwdLockout": "FALSE"}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.Modify(t.Context(), e.ID, directory.Change{Disabled: ptr(true)})
+	_, err := w.Modify(t.Context(), e.ID, directory.Change{Disabled: new(true)})
 	fault(t, err, directory.WriteMisconfigured, "disabled")
 	if disabled() || len(w.values(e.DN, "pwdAccountLockedTime")) != 0 {
 		t.Error("the lock was stored although nobody heeds it")
@@ -58,16 +58,16 @@ func TestL36_OtherWaysToDisable(t *testing.T) {
 		},
 	})
 	e := w.person("jdoe")
-	e = w.modify(e.ID, directory.Change{Disabled: ptr(true)})
+	e = w.modify(e.ID, directory.Change{Disabled: new(true)})
 	if !w.State(t.Context(), e, w.now()).Disabled {
 		t.Error("not disabled")
 	}
-	e = w.modify(e.ID, directory.Change{Disabled: ptr(false)})
+	e = w.modify(e.ID, directory.Change{Disabled: new(false)})
 	if w.State(t.Context(), e, w.now()).Disabled || len(w.values(e.DN, "employeeType")) != 0 {
 		t.Error("not enabled")
 	}
 	none := newWriteWorld(t, server, setUp{writer: func(c *writer.Config) { c.Lock = writer.Lock{Method: writer.LockNone} }})
-	_, err := none.Modify(t.Context(), e.ID, directory.Change{Disabled: ptr(true)})
+	_, err := none.Modify(t.Context(), e.ID, directory.Change{Disabled: new(true)})
 	fault(t, err, directory.WriteMisconfigured, "disabled")
 	shadow := newWriteWorld(t, server, setUp{
 		mapping: func(c *mapping.Config) { c.StatusRules = mapping.RulesShadow },
@@ -77,7 +77,7 @@ func TestL36_OtherWaysToDisable(t *testing.T) {
 	if !shadow.State(t.Context(), s, w.now()).Disabled && !shadow.State(t.Context(), s, w.now()).OutsidePeriod {
 		t.Error("shadowExpire does not disable")
 	}
-	s = shadow.modify(s.ID, directory.Change{Disabled: ptr(false)})
+	s = shadow.modify(s.ID, directory.Change{Disabled: new(false)})
 	if shadow.State(t.Context(), s, w.now()).OutsidePeriod {
 		t.Error("not enabled")
 	}
@@ -122,7 +122,7 @@ func TestL51_ReferencesFollow(t *testing.T) {
 	g, alone := w.group("staff", boss, ann), w.group("alone", boss)
 	w.modify(ann.ID, directory.Change{References: map[string][]directory.ID{"manager": ids(boss)}})
 	w.modify(g.ID, directory.Change{References: map[string][]directory.ID{"owner": ids(boss)}})
-	boss = w.modify(boss.ID, directory.Change{Name: ptr("chief"), Attributes: directory.Attributes{"mail": {"chief@example.org"}}})
+	boss = w.modify(boss.ID, directory.Change{Name: new("chief"), Attributes: directory.Attributes{"mail": {"chief@example.org"}}})
 	if boss.Login != "chief" || !strings.HasPrefix(boss.DN, "uid=chief,") {
 		t.Errorf("%+v", boss)
 	}
@@ -137,7 +137,7 @@ func TestL51_ReferencesFollow(t *testing.T) {
 	if got := w.values(boss.DN, "uid"); !slices.Equal(got, []string{"chief"}) {
 		t.Errorf("uid %v", got)
 	}
-	_, err := w.Modify(t.Context(), ann.ID, directory.Change{Name: ptr("chief")})
+	_, err := w.Modify(t.Context(), ann.ID, directory.Change{Name: new("chief")})
 	fault(t, err, directory.WriteExists, "username")
 	if err := w.Delete(t.Context(), boss.ID, ""); err != nil {
 		t.Fatal(err)
@@ -154,10 +154,10 @@ func TestL52_WhatFailsHalfWayIsTakenBack(t *testing.T) {
 	e := w.person("jdoe", func(n *directory.NewEntry) {
 		n.Attributes, n.Password = directory.Attributes{"mail": {"a@example.org"}}, "correct horse"
 	})
-	_, err := w.Modify(t.Context(), e.ID, directory.Change{Name: ptr("other"), Attributes: directory.Attributes{"mail": {"bad\u00fc@example.org"}}})
+	_, err := w.Modify(t.Context(), e.ID, directory.Change{Name: new("other"), Attributes: directory.Attributes{"mail": {"bad\u00fc@example.org"}}})
 	fault(t, err, directory.WriteInvalid, "mail")
 	_, err = w.Modify(t.Context(), e.ID, directory.Change{
-		Name: ptr("other"), Attributes: directory.Attributes{"mail": {"b@example.org"}, "phone": {"1"}}, Password: ptr("x\x00y"),
+		Name: new("other"), Attributes: directory.Attributes{"mail": {"b@example.org"}, "phone": {"1"}}, Password: new("x\x00y"),
 	})
 	fault(t, err, directory.WritePassword, "password")
 	if w.raw("uid=other,ou=people,"+w.server.BaseDN) != nil || !slices.Equal(w.values(e.DN, "mail"), []string{"a@example.org"}) ||
@@ -177,14 +177,14 @@ func TestL61_TheDirectoryEnforcesTheVersion(t *testing.T) {
 	second := w.modify(e.ID, directory.Change{Attributes: directory.Attributes{"phone": {"1"}}, IfVersion: e.Version})
 	_, err := w.Modify(t.Context(), e.ID, directory.Change{Attributes: directory.Attributes{"phone": {"2"}}, IfVersion: e.Version})
 	fault(t, err, directory.WriteStale, "")
-	_, err = w.Modify(t.Context(), e.ID, directory.Change{Name: ptr("other"), IfVersion: e.Version})
+	_, err = w.Modify(t.Context(), e.ID, directory.Change{Name: new("other"), IfVersion: e.Version})
 	fault(t, err, directory.WriteStale, "")
 	fault(t, w.Delete(t.Context(), e.ID, e.Version), directory.WriteStale, "")
 	g := w.group("staff")
 	_, err = w.Modify(t.Context(), g.ID, directory.Change{AddMembers: ids(e), IfVersion: "20200101000000.000000Z#000000#000#000000"})
 	fault(t, err, directory.WriteStale, "")
 	w.modify(g.ID, directory.Change{AddMembers: ids(e), IfVersion: g.Version})
-	third := w.modify(e.ID, directory.Change{Name: ptr("other"), Attributes: directory.Attributes{"phone": {"3"}}, IfVersion: second.Version})
+	third := w.modify(e.ID, directory.Change{Name: new("other"), Attributes: directory.Attributes{"phone": {"3"}}, IfVersion: second.Version})
 	if err := w.Delete(t.Context(), e.ID, third.Version); err != nil {
 		t.Error(err)
 	}
@@ -230,11 +230,11 @@ func TestMemberOfOverlayFollowsWrites(t *testing.T) {
 		t.Errorf("memberOf after adding: %v", of(bob))
 	}
 	w.modify(g.ID, directory.Change{RemoveMembers: ids(ann)})
-	g = w.modify(g.ID, directory.Change{Name: ptr("crew")})
+	g = w.modify(g.ID, directory.Change{Name: new("crew")})
 	if len(of(ann)) != 0 || !slices.Equal(of(bob), []string{g.DN}) {
 		t.Errorf("memberOf after removing and renaming: %v %v", of(ann), of(bob))
 	}
-	bob = w.modify(bob.ID, directory.Change{Name: ptr("robert"), IfVersion: w.raw(bob.DN).GetEqualFoldAttributeValue("entryCSN")})
+	bob = w.modify(bob.ID, directory.Change{Name: new("robert"), IfVersion: w.raw(bob.DN).GetEqualFoldAttributeValue("entryCSN")})
 	if !slices.Equal(of(bob), []string{g.DN}) || !slices.Equal(w.values(g.DN, "member"), []string{bob.DN}) {
 		t.Errorf("after renaming a member: %v %v", of(bob), w.values(g.DN, "member"))
 	}

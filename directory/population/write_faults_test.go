@@ -59,7 +59,7 @@ func TestL72_LostAnswersAreFoundOut(t *testing.T) {
 
 		proxy.CutAfter(cut)
 		_, err = w.Modify(t.Context(), e.ID, directory.Change{
-			Name: ptr(name + "x"), Attributes: directory.Attributes{"mail": {"a@example.org", "b@example.org"}}, Disabled: ptr(true),
+			Name: new(name + "x"), Attributes: directory.Attributes{"mail": {"a@example.org", "b@example.org"}}, Disabled: new(true),
 		})
 		calm()
 		renamed := "uid=" + name + "x,ou=people," + server.BaseDN

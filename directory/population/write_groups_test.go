@@ -80,7 +80,7 @@ func TestDR19_TheLastMemberGoesAndAnEmptyGroupFills(t *testing.T) {
 			w.wantMembers(g, attribute, []string{bob.DN}, []string{bob.Login})
 			w.modify(g.ID, directory.Change{RemoveMembers: ids(ann, bob)})
 			w.wantMembers(g, attribute, []string{nobody}, nil)
-			w.modify(g.ID, directory.Change{ReplaceMembers: ptr(ids(ann, bob))})
+			w.modify(g.ID, directory.Change{ReplaceMembers: new(ids(ann, bob))})
 			w.wantMembers(g, attribute, []string{ann.DN, bob.DN}, []string{ann.Login, bob.Login})
 			w.modify(g.ID, directory.Change{ReplaceMembers: &[]directory.ID{}})
 			w.wantMembers(g, attribute, []string{nobody}, nil)
@@ -96,7 +96,7 @@ func TestL40_WhoIsShownToNobodyStaysOnARewrite(t *testing.T) {
 	if err := w.server.SetOperational(g.DN, "member", ann.DN, outside, w.server.ServiceDN); err != nil {
 		t.Fatal(err)
 	}
-	w.modify(g.ID, directory.Change{ReplaceMembers: ptr(ids(bob))})
+	w.modify(g.ID, directory.Change{ReplaceMembers: new(ids(bob))})
 	w.wantMembers(g, "member", []string{bob.DN, outside, w.server.ServiceDN}, []string{"bob"})
 }
 
@@ -124,7 +124,7 @@ func TestPosixGroupsNameTheirMembers(t *testing.T) {
 	g := w.group("unix")
 	w.modify(g.ID, directory.Change{AddMembers: ids(ann, bob)})
 	w.wantMembers(g, "memberUid", []string{"ann", "bob"}, []string{"ann", "bob"})
-	w.modify(ann.ID, directory.Change{Name: ptr("anna")})
+	w.modify(ann.ID, directory.Change{Name: new("anna")})
 	w.modify(g.ID, directory.Change{RemoveMembers: ids(bob)})
 	w.wantMembers(g, "memberUid", []string{"anna"}, nil) // seen by name once the feed brings the group
 	if err := w.Delete(t.Context(), ann.ID, ""); err != nil {

@@ -13,8 +13,6 @@ func asWrite(err error) (*directory.WriteError, bool) {
 	return errors.AsType[*directory.WriteError](err)
 }
 
-func ptr[T any](v T) *T { return &v }
-
 func TestL31_SomebodyWithOnlyALoginNameCanBeMade(t *testing.T) {
 	w := newWriteWorld(t, testenv.OpenLDAP(t), setUp{})
 	e := w.person("jdoe")

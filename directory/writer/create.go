@@ -231,8 +231,7 @@ func (w *Writer) takeBack(ctx context.Context, dn string, why error) error {
 		return why
 	}
 	w.log.ErrorContext(ctx, "a new entry is not complete and could not be deleted again; delete it", "dn", dn, "error", err, "because", why)
-	var e *directory.WriteError
-	if errors.As(why, &e) {
+	if e, ok := errors.AsType[*directory.WriteError](why); ok {
 		return &directory.WriteError{Fault: directory.WriteUnknown, Attribute: e.Attribute, Detail: dn + " is half made", Err: why}
 	}
 	return why
