@@ -48,7 +48,7 @@ func writePair(t *testing.T, dir string, serial int64) (certFile, keyFile string
 	return certFile, keyFile
 }
 
-func TestTLS(t *testing.T) {
+func TestAbuse_H04_H05_H06_LiveListener(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := writePair(t, dir, 1)
 	s, log := newServer(t, Config{CertFile: certFile, KeyFile: keyFile}, routes{"/": say("secret")})
@@ -103,12 +103,23 @@ func TestTLS(t *testing.T) {
 	if err := s.ReloadCertificate(); err == nil {
 		t.Error("no error from a broken key")
 	}
+	if err := os.Remove(certFile); err != nil {
+		t.Fatal(err)
+	}
+	expect(2)
 	writePair(t, dir, 3)
 	var wait sync.WaitGroup // a storm of reloads
 	for range 50 {
 		wait.Go(func() { _ = s.ReloadCertificate() })
 	}
 	wait.Wait()
+	expect(3)
+	if _, err := serial(&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
+		t.Error("TLS 1.1 was accepted after the reload")
+	}
+	if got := talk(t, addr, "\x16\x03\x01\xff\xffgarbage\x00\r\n\r\n"); strings.Contains(got, "secret") {
+		t.Errorf("answered to garbage: %q", got)
+	}
 	expect(3)
 	if got := talk(t, addr, "GET / HTTP/1.0\r\n\r\n"); strings.Contains(got, "secret") {
 		t.Errorf("answered without TLS: %q", got)

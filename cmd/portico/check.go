@@ -82,6 +82,7 @@ func (p *program) check(ctx context.Context, path string, asJSON bool) error {
 			(&directoryCheck{member: m, report: r, progress: p.progress(asJSON)}).run(ctx)
 		}
 		r.subject = "service"
+		t.ownCertificate(r)
 		t.checkService(ctx, r)
 		return nil
 	})

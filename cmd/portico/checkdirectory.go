@@ -26,7 +26,7 @@ type directoryCheck struct {
 
 func (d *directoryCheck) run(ctx context.Context) {
 	steps := []func(context.Context) bool{
-		d.connect, d.preset_, d.base, d.schema, d.count, d.feedMode, d.policy, d.rights, d.writes, d.weaknesses,
+		d.connect, d.certificates, d.preset_, d.base, d.schema, d.indexes, d.count, d.feedMode, d.policy, d.rights, d.writes, d.weaknesses,
 	}
 	for _, step := range steps {
 		if !step(ctx) {
@@ -48,17 +48,47 @@ func (d *directoryCheck) connect(ctx context.Context) bool {
 }
 
 // preset_ compares the server with the preset.
-func (d *directoryCheck) preset_(context.Context) bool {
+func (d *directoryCheck) preset_(ctx context.Context) bool {
 	want := map[string][]string{
 		"OpenLDAP": {"openldap", "rfc2307"}, "389 DS": {"389ds", "freeipa"},
 		"Samba": {"activedirectory"}, "Active Directory": {"activedirectory"},
 	}[d.dse.Vendor]
-	if len(want) > 0 && !slices.Contains(want, d.cfg.Preset) {
-		d.warn("preset: "+want[0], "the server is %s, but the preset is %s", d.dse.Vendor, d.cfg.Preset)
-	} else {
+	better := d.layout(ctx, want)
+	switch {
+	case len(want) > 0 && !slices.Contains(want, d.cfg.Preset):
+		d.warn("preset: "+or(better, want[0]), "the server is %s, but the preset is %s", d.dse.Vendor, d.cfg.Preset)
+	case better != "" && better != d.cfg.Preset:
+		d.warn("preset: "+better, "the entries are laid out as preset %s expects, but the preset is %s", better, d.cfg.Preset)
+	default:
 		d.ok("preset %s", d.cfg.Preset)
 	}
 	return true
+}
+
+// layout tells which of two presets for one kind of server the entries are for; ""
+// where both would do or it cannot be seen.
+func (d *directoryCheck) layout(ctx context.Context, presets []string) string {
+	if len(presets) != 2 {
+		return ""
+	}
+	fits := false
+	if presets[1] == "freeipa" {
+		fits = d.anybody(ctx, "(&(objectClass=posixAccount)(ipaUniqueID=*))")
+	} else {
+		fits = !d.anybody(ctx, "(objectClass=inetOrgPerson)") && d.anybody(ctx, "(objectClass=posixAccount)")
+	}
+	if fits {
+		return presets[1]
+	}
+	return ""
+}
+
+// anybody tells whether the server finds at least one entry.
+func (d *directoryCheck) anybody(ctx context.Context, filter string) bool {
+	result, err := d.client.Search(ctx, ldap.NewSearchRequest(d.cfg.BaseDN, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases,
+		1, 0, false, filter, []string{"1.1"}, nil))
+	var limited *ldap.Error
+	return err == nil && len(result.Entries) > 0 || errors.As(err, &limited) && limited.ResultCode == ldap.LDAPResultSizeLimitExceeded
 }
 
 // base looks whether the configured bases exist.
@@ -209,7 +239,10 @@ func limitFix(vendor, bindDN string) string {
 	case "OpenLDAP":
 		return fmt.Sprintf("slapd.conf: limits dn.exact=%q size=unlimited time=unlimited (olcLimits in cn=config)", bindDN)
 	case "389 DS":
-		return "set nsSizeLimit, nsLookThroughLimit and nsTimeLimit to -1 on " + bindDN
+		return fmt.Sprintf("ldapmodify: dn: %s / changetype: modify / replace: nsSizeLimit / nsSizeLimit: -1 / - / "+
+			"replace: nsLookThroughLimit / nsLookThroughLimit: -1 / - / replace: nsTimeLimit / nsTimeLimit: -1", bindDN)
+	case "Active Directory", "Samba":
+		return "raise MaxPageSize and MaxQueryDuration in the query policy of the domain (ntdsutil, LDAP policies)"
 	default:
 		return "lift the size and time limits for " + bindDN
 	}

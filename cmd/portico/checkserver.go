@@ -17,7 +17,7 @@ import (
 
 // feedMode names the change feed that the service would use.
 func (d *directoryCheck) feedMode(ctx context.Context) bool {
-	offered := slices.Contains(d.dse.Controls, ldap.ControlTypeSyncRequest)
+	offered := slices.Contains(d.dse.Controls, ldap.ControlTypeSyncRequest) && d.synchronises(ctx)
 	interval := cmp.Or(d.cfg.Sync.Interval, 30*time.Second)
 	switch mode := d.cfg.Sync.Mode; {
 	case d.preset.StatusRules == mapping.RulesActiveDirectory && mode != "poll" && mode != "syncrepl":
@@ -33,6 +33,17 @@ func (d *directoryCheck) feedMode(ctx context.Context) bool {
 		d.ok("changes are polled every %s", interval)
 	}
 	return true
+}
+
+// synchronises tries content synchronisation (RFC 4533) on one entry: OpenLDAP
+// announces it whether or not the overlay is there.
+func (d *directoryCheck) synchronises(ctx context.Context) bool {
+	control := ldap.NewControlSyncRequest(ldap.SyncRequestModeRefreshOnly, nil, false)
+	control.Criticality = true
+	_, err := d.client.Search(ctx, ldap.NewSearchRequest(d.cfg.BaseDN, ldap.ScopeBaseObject, ldap.NeverDerefAliases,
+		0, 0, false, "(objectClass=*)", []string{"1.1"}, []ldap.Control{control}))
+	return !ldap.IsErrorAnyOf(err, ldap.LDAPResultUnavailableCriticalExtension, ldap.LDAPResultUnwillingToPerform,
+		ldap.LDAPResultInsufficientAccessRights, ldap.LDAPResultOperationsError)
 }
 
 // deletedObjects tries whether the service account sees what was deleted.
@@ -53,9 +64,11 @@ func (d *directoryCheck) deletedObjects(ctx context.Context) {
 
 func feedFix(vendor string) string {
 	if vendor == "389 DS" {
-		return "switch on the plug-ins \"Retro Changelog Plugin\" and \"Content Synchronization\" and restart the server"
+		return "dsconf INSTANCE plugin retro-changelog enable; dsconf INSTANCE plugin retro-changelog set --attribute nsuniqueid:targetUniqueId; " +
+			"dsconf INSTANCE plugin contentsync enable; then restart the server"
 	}
-	return "slapd.conf: moduleload syncprov, and under the database: overlay syncprov"
+	return "slapd.conf: moduleload syncprov, and under the database: overlay syncprov; " +
+		"in cn=config: an entry olcOverlay=syncprov of class olcSyncProvConfig below the database"
 }
 
 // policy looks for the password policy that account states depend on.

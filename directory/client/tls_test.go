@@ -80,7 +80,7 @@ func TestTLS_External(t *testing.T) {
 	}
 }
 
-func TestTLS_FilesAreReadAgain(t *testing.T) {
+func TestAbuse_H04_FilesAreReadAgain(t *testing.T) {
 	s := startSlapd(t)
 	other := newCerts(t, t.TempDir())
 	file := t.TempDir() + "/ca.crt"

@@ -93,7 +93,7 @@ type Population struct {
 
 	logins   *cache.Cache[string, *directory.Entry]
 	entries  *cache.Cache[directory.ID, *directory.Entry]
-	nobody   *cache.Cache[string, time.Time] // until when to believe it
+	nobody   *cache.Cache[string, time.Time]                // until when to believe it
 	groups   *cache.Cache[directory.ID, []*directory.Entry] // by person; shares the entries
 	policies *lru.Cache[string, policyRead]
 	titles   titleTables
