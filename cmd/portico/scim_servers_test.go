@@ -87,7 +87,7 @@ func lifeOn(t *testing.T, w *scimWorld, person, group func(name string) *ldap.En
 	w.ok("auth", "username", "ada", "password", "Snow-on-7-roofs")
 	w.patch(path, `{"op":"replace","value":{"active":"False"}}`).want(200).shows("false", "active")
 	w.refused("auth", "username", "ada", "password", "Snow-on-7-roofs")
-	w.find("/Users", `active eq false`).want(200).shows("1", "totalResults")
+	w.find("/Users", `userName eq "ada" and active eq false`).want(200).shows("1", "totalResults")
 	w.patch(path, `{"op":"replace","path":"active","value":true}`).want(200).shows("true", "active")
 
 	g := w.group("Ops")
@@ -155,6 +155,12 @@ func TestSC080OnActiveDirectory(t *testing.T) {
 	t.Run("L-46 the primary group is shown and cannot be left", func(t *testing.T) {
 		id := w.user("prim", "").id()
 		g, _ := w.do("GET", "/Users/"+id, "").want(200).shows(`"Domain Users"`, "groups", 0, "display").at("groups", 0, "value").(string)
-		w.patch("/Groups/"+g, `{"op":"remove","path":"members[value eq \"`+id+`\"]"}`).refused(400, "mutability")
+		inner := *w
+		inner.t = t
+		// Whoever may not write the group at all is told that first.
+		if r := inner.patch("/Groups/"+g, `{"op":"remove","path":"members[value eq \"`+id+`\"]"}`); r.status != 400 && r.status != 403 {
+			t.Errorf("%d %s", r.status, r.text)
+		}
+		inner.do("GET", "/Users/"+id, "").want(200).shows(`"Domain Users"`, "groups", 0, "display")
 	})
 }

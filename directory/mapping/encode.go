@@ -121,32 +121,6 @@ func (e *Encoder) checkPlaceholder() error {
 	return fault("EmptyGroup", "%q is none of emptyDN, fixed, class", e.cfg.EmptyGroup)
 }
 
-// NeverWritten says why no API may write an LDAP attribute, "" where it may.
-// DNs, classes, back links, account state, credentials and what the server
-// maintains itself are changed in their own ways or not at all.
-func NeverWritten(name string) string {
-	name = base(lower(name))
-	switch {
-	case isCredential(name):
-		return "holds credentials"
-	case strings.HasPrefix(name, "pwd") || strings.HasPrefix(name, "password"):
-		return "belongs to the password policy"
-	case strings.HasPrefix(name, "krb"):
-		return "belongs to Kerberos"
-	}
-	switch name {
-	case "objectclass", "structuralobjectclass", "dn", "distinguishedname", "entrydn", "memberof", "ismemberof", "directreports",
-		"entryuuid", "nsuniqueid", "ipauniqueid", "objectguid", "objectsid", "sidhistory", "entrycsn", "entryusn", "usnchanged", "usncreated",
-		"createtimestamp", "modifytimestamp", "creatorsname", "modifiersname", "whencreated", "whenchanged", "aci", "acl", "olcaccess",
-		"nsaccountlock", "useraccountcontrol", "accountunlocktime", "lockouttime", "badpwdcount", "accountexpires", "shadowexpire", "shadowlastchange",
-		"primarygroupid", "admincount", "ntsecuritydescriptor", "msds-allowedtodelegateto", "msds-allowedtoactonbehalfofotheridentity",
-		"serviceprincipalname", "nsrole", "nsroledn", "subschemasubentry", "hassubordinates", "numsubordinates", "authtimestamp",
-		"ref", "member", "uniquemember", "memberuid", "grouptype", "samaccounttype", "instancetype", "sudouser", "sudocommand":
-		return "is never written by an API"
-	}
-	return ""
-}
-
 // invalid is the error for a value that cannot be stored.
 func invalid(attribute, format string, args ...any) error {
 	return &directory.WriteError{Fault: directory.WriteInvalid, Attribute: attribute, Detail: fmt.Sprintf(format, args...)}
@@ -277,13 +251,6 @@ func (e *Encoder) values(kind directory.Kind, attribute string, given []string) 
 		return "", nil, invalid(attribute, "holds more than %d values", maxValues)
 	}
 	return e.transfer(names[0]), list, nil
-}
-
-// isBinary tells of attributes whose values are no text. Portico has them in base64.
-func isBinary(name string) bool { return strings.EqualFold(name, "userCertificate") }
-
-func isNumber(name string) bool {
-	return strings.EqualFold(name, "uidNumber") || strings.EqualFold(name, "gidNumber")
 }
 
 // Draft is an entry that is to be made, by lower-case LDAP name.

@@ -207,6 +207,9 @@ func (g *Groups) sendMembers(ctx context.Context, c *scim.Call, e *adapter.Entry
 	if err != nil {
 		return nil, err
 	}
+	if err := g.left(ctx, after.Entry, change.RemoveMembers); err != nil {
+		return nil, err
+	}
 	x, err := g.extraOf(ctx, c, after.Entry)
 	if err != nil {
 		return nil, err
@@ -241,7 +244,26 @@ func (g *Groups) change(ctx context.Context, c *scim.Call, p *present, w *scim.W
 	if err != nil {
 		return nil, err
 	}
+	if err := g.left(ctx, after.Entry, change.RemoveMembers); err != nil {
+		return nil, err
+	}
 	return g.oneGroup(ctx, c, after.Entry)
+}
+
+// left tells whether those who were removed are out: whose primary group it is (Active Directory) stays in.
+func (g *Groups) left(ctx context.Context, group *adapter.Entry, removed []adapter.ID) error {
+	for some := range slices.Chunk(removed, 10_000) {
+		in, err := g.a.AreMembers(ctx, group.ID, some)
+		if err != nil {
+			return err
+		}
+		for id, is := range in {
+			if is {
+				return fault.Bad(fault.Mutability, "members: this is the primary group of %s, who cannot leave it", id.Stable)
+			}
+		}
+	}
+	return nil
 }
 
 // membersBetween finds who comes and who goes.

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"portico/adapter"
-	"portico/directory"
 	"portico/scim"
 	"portico/scim/fault"
 	"portico/scim/mapping"
@@ -32,7 +31,7 @@ func (w *world) usersOf(ctx context.Context, c *scim.Call, entries []*adapter.En
 			return nil, refusal(err, "")
 		}
 	}
-	if wants(c, schema.EnterpriseID+":manager") && slices.ContainsFunc(entries, func(e *adapter.Entry) bool { return len(e.Attributes[directory.AttrManager]) > 0 }) {
+	if wants(c, schema.EnterpriseID+":manager") && slices.ContainsFunc(entries, func(e *adapter.Entry) bool { return len(e.Attributes["manager"]) > 0 }) {
 		if managers, err = w.a.ManagersOfMany(ctx, ids); err != nil {
 			return nil, refusal(err, "")
 		}
@@ -77,7 +76,7 @@ func (w *world) userOf(ctx context.Context, e *adapter.Entry, x extra, groups, m
 
 // userName is the login name in the letter case that is stored, with the suffix under which the population knows it.
 func userName(e *adapter.Entry) string {
-	if suffix, ok := strings.CutPrefix(e.Login, directory.FoldName(e.Name)); ok {
+	if suffix, ok := strings.CutPrefix(e.Login, strings.ToLower(strings.TrimSpace(e.Name))); ok {
 		return e.Name + suffix
 	}
 	return e.Login
