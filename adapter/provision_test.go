@@ -67,8 +67,6 @@ func (w *testWrites) Delete(_ context.Context, id directory.ID, _ string) error 
 
 func (w *testWrites) Writable(dir string) (string, error) { return "corp", nil }
 
-func (w *testWrites) Room(string, directory.Kind, string) int { return 1 << 30 }
-
 func (w *testWrites) LoginIn(_, name string) string { return name }
 
 func (w *testWrites) Reread(ctx context.Context, id directory.ID, _, _ string) (*directory.Entry, error) {
