@@ -42,6 +42,9 @@ func (a *app) newSCIM() (*scim.Service, error) {
 	for _, m := range a.members {
 		names = append(names, m.cfg.Name)
 	}
+	if a.cfg.APIs.Collaboration.Enabled && a.cfg.APIs.Collaboration.VisibleAsGroups {
+		names = append(names, adapter.LocalDirectory)
+	}
 	users, groups := people.New(people.Config{
 		Directories: names, MembersInline: c.MembersInline, ScanLimit: c.ScanLimit, BaseURL: base,
 	}, people.Deps{Adapter: a.adapter, Log: a.log, Now: time.Now, Rand: rand.Reader, User: user, Group: group})
