@@ -56,6 +56,7 @@ func (x *act) run(ctx context.Context, do func(context.Context) (store.Aftermath
 	if err != nil {
 		return err
 	}
+	x.intent.ID = id
 	x.a.acts.Add(1)
 	defer x.a.acts.Add(-1)
 	then, notes, err := do(ctx)

@@ -357,28 +357,3 @@ func (a *Adapter) holders(ctx context.Context, role *Role) ([]*directory.Entry, 
 	}
 	return people, nil
 }
-
-// setEnabled locks an account here, or ends that lock. What the directory says of
-// the account stays.
-func (a *Adapter) setEnabled(ctx context.Context, by *UserCaller, uid int64, entry *directory.Entry, enabled bool, client Client) error {
-	if !enabled {
-		if uid == by.Person.UID {
-			return &Error{Kind: Denied, Field: "user", Text: "nobody can disable himself"}
-		}
-		if err := a.othersManage(ctx, uid, entry); err != nil {
-			return err
-		}
-	}
-	word := map[bool]string{true: "enabled", false: "disabled"}[enabled]
-	err := a.store.ChangeStatus(ctx, uid, by.name(), func(s store.Status) store.Status {
-		s.Locked = !enabled
-		return s
-	}, record(EventUserEdited, uid, by.name(), client, "account "+word))
-	if err != nil {
-		return fromStore(err, "user")
-	}
-	if enabled {
-		return nil
-	}
-	return a.EndSessions(ctx, uid, client, "account disabled by "+by.name())
-}
