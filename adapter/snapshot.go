@@ -81,6 +81,8 @@ type teamwork struct {
 	roleList   snapshot[[]Role]
 	slugs      *cache.Cache[int64, store.Slug] // by gid
 
+	givenKeys atomic.Pointer[[]ConfiguredKey] // instead of the configured ones; nil: none were set
+
 	localChanges, titleChanges, keyChanges atomic.Uint64
 }
 

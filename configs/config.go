@@ -22,12 +22,13 @@ import (
 // Config is the whole configuration, key for key as in the YAML file. Load and
 // Parse give one that is complete and valid; Default gives the defaults.
 type Config struct {
-	Listen         string      `yaml:"listen"`          // host:port of the service
-	BaseURL        string      `yaml:"base_url"`        // "" : from Listen; see ExternalURL
-	TLS            ServerTLS   `yaml:"tls"`             // both empty: plain HTTP
-	TrustedProxies []string    `yaml:"trusted_proxies"` // addresses or CIDRs; see TrustedPrefixes
-	DataDir        string      `yaml:"data_dir"`        // mirror files, SQLite store, secret key file
-	SecretKey      Secret      `yaml:"secret_key"`      // "" : a file in DataDir; see MasterKey
+	Listen         string      `yaml:"listen"`           // host:port of the service
+	BaseURL        string      `yaml:"base_url"`         // "" : from Listen; see ExternalURL
+	TLS            ServerTLS   `yaml:"tls"`              // both empty: plain HTTP
+	AllowPlainHTTP bool        `yaml:"allow_plain_http"` // other machines may reach plain HTTP
+	TrustedProxies []string    `yaml:"trusted_proxies"`  // addresses or CIDRs; see TrustedPrefixes
+	DataDir        string      `yaml:"data_dir"`         // mirror files, SQLite store, secret key file
+	SecretKey      Secret      `yaml:"secret_key"`       // "" : a file in DataDir; see MasterKey
 	SecretKeyFile  string      `yaml:"secret_key_file"`
 	Store          Store       `yaml:"store"`
 	Directories    []Directory `yaml:"directories"` // in order of precedence
