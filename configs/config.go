@@ -111,6 +111,8 @@ type UserManagementAPI struct {
 	// RestrictDirectory shows mail addresses and assignments of others only to
 	// people with the permission users.manage or users.read.
 	RestrictDirectory bool `yaml:"restrict_directory"`
+	// ProjectGroups is what puts projects into groups: "ou", "category" or "".
+	ProjectGroups string `yaml:"project_groups"`
 	// Status406 answers an unsupported method with 406 instead of 405.
 	Status406 bool `yaml:"status_406"`
 	// Directory is where accepted invitations make people; "": the first that may

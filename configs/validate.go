@@ -44,6 +44,7 @@ func validate(c *Config, r *report) {
 	validateAPIs(&c.APIs, r)
 	validatePaths(&c.APIs, r)
 	validateDirectories(c, r)
+	oneOfOrNone(r, "apis.usermanagement.project_groups", c.APIs.UserManagement.ProjectGroups, "ou", "category")
 	if name := c.APIs.UserManagement.Directory; name != "" && !slices.ContainsFunc(c.Directories, func(d Directory) bool { return d.Name == name }) {
 		r.fault("apis.usermanagement.directory", "%s is not the name of a directory", shown(name))
 	}
