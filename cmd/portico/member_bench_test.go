@@ -2,7 +2,11 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -59,4 +63,67 @@ func BenchmarkMemberCPU(b *testing.B) {
 			return err
 		})
 	})
+}
+
+// BenchmarkUsersHeap tells what the list of all users takes of memory that is in
+// use, at several sizes, once all caches are warm: it must not grow with the list.
+func BenchmarkUsersHeap(b *testing.B) {
+	for _, people := range []int{1000, 10_000, 50_000} {
+		b.Run(fmt.Sprint(people), func(b *testing.B) {
+			server := startOpenLDAP(b)
+			if err := server.Load(strings.NewReader(crowd(people))); err != nil {
+				b.Fatal(err)
+			}
+			s := start(b, server, setup{top: "log: {level: warn}"})
+			s.waitReady()
+			key, err := s.app.adapter.AddPersonalKey(b.Context(), adapter.ByUsername("jdoe"), "bench", adapter.Client{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			list := func() int64 {
+				req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, s.url+"/users", nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				req.SetBasicAuth("example/jdoe", key)
+				resp, err := http.DefaultClient.Do(req)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer resp.Body.Close()
+				n, err := io.Copy(io.Discard, resp.Body)
+				if err != nil || n < int64(people)*300 {
+					b.Fatalf("%d bytes, %v", n, err)
+				}
+				return n
+			}
+			list()
+			b.ResetTimer()
+			from, done, most := liveHeap(), make(chan struct{}), 0.0
+			var watch sync.WaitGroup
+			watch.Go(func() {
+				for {
+					select {
+					case <-done:
+						return
+					default:
+						most = max(most, liveHeap()-from)
+					}
+				}
+			})
+			n := list()
+			close(done)
+			watch.Wait()
+			b.ReportMetric(most, "live-MB")
+			b.ReportMetric(float64(n)/(1<<20), "list-MB")
+		})
+	}
+}
+
+// liveHeap is what a collection leaves of the heap, in MiB.
+func liveHeap() float64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc) / (1 << 20)
 }
