@@ -44,9 +44,16 @@ type Managers interface {
 	ManagersOf(ctx context.Context, person directory.ID) ([]*directory.Entry, error)
 }
 
+// Misses makes refusals cost the same whether or not there is somebody of that name.
+type Misses interface {
+	// SpendMiss spends what looking up a name costs that nobody has.
+	SpendMiss(ctx context.Context, login string)
+}
+
 // Directory is the population of all configured directories.
 type Directory interface {
 	People
+	Misses
 	Groups
 	Managers
 }

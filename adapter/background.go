@@ -50,6 +50,12 @@ func (a *Adapter) restarting(ctx context.Context, name string, work func(context
 	}
 }
 
+// Restarting runs a part of the background work of a package that stands on the
+// adapter, and again after a panic.
+func (a *Adapter) Restarting(ctx context.Context, name string, work func(context.Context)) {
+	a.restarting(ctx, name, work)
+}
+
 // panicked runs work and tells whether it ended in a panic.
 func (a *Adapter) panicked(ctx context.Context, name string, work func(context.Context)) (yes bool) {
 	defer func() {
@@ -67,10 +73,16 @@ func (a *Adapter) panicked(ctx context.Context, name string, work func(context.C
 func (a *Adapter) runUpkeep(ctx context.Context) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
+	sweep := time.NewTicker(time.Hour)
+	defer sweep.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-sweep.C:
+			if n, err := a.SweepExtras(ctx); (err != nil || n > 0) && ctx.Err() == nil {
+				a.log.InfoContext(ctx, "stored attributes of entries that are gone were swept", "entries", n, "error", err)
+			}
 		case <-tick.C:
 			a.writeKeyUses(ctx)
 			if err := a.store.Maintain(ctx); err != nil && ctx.Err() == nil {

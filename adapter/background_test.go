@@ -63,7 +63,7 @@ func TestSessionsEndWithFactorAndAccount(t *testing.T) {
 		"terminated": func() { must(t, h.SetOverlay(ctx, ann, Overlay{Terminated: true}, "admin")) },
 		"locked":     func() { must(t, h.SetOverlay(ctx, ann, Overlay{Locked: true}, "admin")) },
 	} {
-		must(t, h.store.PutSession(ctx, what, uid, []byte("x"), h.clock.Now().Add(time.Hour)))
+		must(t, h.store.PutSession(ctx, what, uid, store.AnyEpoch, []byte("x"), h.clock.Now().Add(time.Hour)))
 		change()
 		if _, err := h.store.Session(ctx, what); err == nil {
 			t.Errorf("%s: the session goes on", what)

@@ -84,6 +84,7 @@ func (a *Adapter) groupsInOrder(ctx context.Context, entries []*directory.Entry)
 			Name:        e.Name,
 			Description: e.Attributes.First(directory.AttrDescription),
 			Attributes:  e.Attributes,
+			Entry:       e,
 		}
 	}
 	return groups, nil

@@ -30,6 +30,14 @@ type KeyRequest struct {
 	Org      string
 	Units    []string
 	ReadOnly bool
+	// The rest is for API scim. Scopes: see SCIMScopeNames; none: read and write.
+	// Profile says how requests are read, see SCIMProfileNames; "" is lenient.
+	// Domain is the provisioning domain whose external ids the key sees; "" is
+	// "default". Directory is where it creates; "": the first that may be written.
+	Scopes    []string
+	Profile   string
+	Domain    string
+	Directory string
 }
 
 // KeyInfo is an API key as lists show it. The key itself is known only to its
@@ -43,6 +51,10 @@ type KeyInfo struct {
 	UID      int64      `json:"uid,omitempty"`
 	Org      string     `json:"org,omitempty"`
 	Units    []string   `json:"units,omitempty"`
+	Scopes   []string   `json:"scopes,omitempty"`
+	Profile  string     `json:"profile,omitempty"`
+	Domain   string     `json:"domain,omitempty"`
+	Into     string     `json:"directory,omitempty"` // where it creates
 	Created  time.Time  `json:"created"`
 	Expires  *time.Time `json:"expires"`
 	Revoked  *time.Time `json:"revoked"`
@@ -83,7 +95,11 @@ func (a *Adapter) newKey(ctx context.Context, r KeyRequest) (store.NewKey, error
 	n := store.NewKey{
 		API: r.API, Level: r.Level, Label: r.Label, Enforced: !r.Lenient, Org: r.Org, Units: strings.Join(r.Units, "\n"), Value: r.Value,
 	}
-	if err := a.checkOrgKey(ctx, r); err != nil {
+	err := a.checkOrgKey(ctx, r)
+	if err != nil {
+		return none, err
+	}
+	if n.Grant, err = scimGrant(r); err != nil {
 		return none, err
 	}
 	if r.ReadOnly {
@@ -131,6 +147,7 @@ func (a *Adapter) RevokeKey(ctx context.Context, id int64) error {
 func keyInfo(k store.Key) KeyInfo {
 	return KeyInfo{
 		ID: k.ID, API: k.API, Level: k.Level, Label: k.Label, Enforced: k.Enforced, UID: k.User, Org: k.Org, Units: unitList(k.Units),
+		Scopes: scopeList(k.Scopes), Profile: k.Profile, Domain: k.Domain, Into: k.Directory,
 		Created: k.Created, Expires: optional(k.Expires), Revoked: optional(k.Revoked), LastUsed: optional(k.LastUsed),
 	}
 }

@@ -41,7 +41,11 @@ func (a *Adapter) mobileOwner(ctx context.Context, username, code string) (*dire
 	entry, uid, err := a.known(ctx, ByUsername(username))
 	if err != nil {
 		if kind := KindOf(err); kind == NotFound || kind == Ambiguous {
-			return nil, nil
+			_, err := a.store.FindMobileCode(ctx, code) // as for somebody
+			if errors.Is(err, store.ErrNotFound) {
+				err = nil
+			}
+			return nil, fromStore(err, "mobile code")
 		}
 		return nil, err
 	}
@@ -50,6 +54,7 @@ func (a *Adapter) mobileOwner(ctx context.Context, username, code string) (*dire
 		return nil, fromStore(err, "mobile code")
 	}
 	if err != nil || owner != uid {
+		a.dir.SpendMiss(ctx, entry.Login)
 		return nil, nil
 	}
 	return entry, nil

@@ -35,9 +35,9 @@ func (p *postbox) all() []store.Message {
 // the language of the server, and no secret is in the mail.
 func TestAbuse_C09_NoticeOfChangedFactors(t *testing.T) {
 	for language, words := range map[string][]string{
-		"en": {"PIN set", "PIN removed", "app password added", "app password revoked", "mobile device added", "mobile device removed", "authenticator app set up", "authenticator app removed"},
-		"nl": {"pincode ingesteld", "pincode verwijderd", "app-wachtwoord toegevoegd", "app-wachtwoord ingetrokken", "mobiel apparaat toegevoegd", "mobiel apparaat verwijderd", "authenticator-app ingesteld", "authenticator-app verwijderd"},
-		"de": {"PIN gesetzt", "PIN entfernt", "App-Passwort hinzugefügt", "App-Passwort widerrufen", "Mobilgerät hinzugefügt", "Mobilgerät entfernt", "Authenticator-App eingerichtet", "Authenticator-App entfernt"},
+		"en": {"password changed", "PIN set", "PIN removed", "app password added", "app password revoked", "mobile device added", "mobile device removed", "authenticator app set up", "authenticator app removed"},
+		"nl": {"wachtwoord gewijzigd", "pincode ingesteld", "pincode verwijderd", "app-wachtwoord toegevoegd", "app-wachtwoord ingetrokken", "mobiel apparaat toegevoegd", "mobiel apparaat verwijderd", "authenticator-app ingesteld", "authenticator-app verwijderd"},
+		"de": {"Passwort geändert", "PIN gesetzt", "PIN entfernt", "App-Passwort hinzugefügt", "App-Passwort widerrufen", "Mobilgerät hinzugefügt", "Mobilgerät entfernt", "Authenticator-App eingerichtet", "Authenticator-App entfernt"},
 	} {
 		t.Run(language, func(t *testing.T) {
 			box := &postbox{}
@@ -86,10 +86,19 @@ func TestAbuse_C09_NoticeOfChangedFactors(t *testing.T) {
 	}
 }
 
+// newPasswords is a directory that takes every new password.
+type newPasswords struct{}
+
+func (newPasswords) ChangePassword(context.Context, *directory.Entry, string, string) error {
+	return nil
+}
+
 // changeAllFactors sets and takes away everything, and gives the secrets.
 func changeAllFactors(t *testing.T, h *house, key PersonKey) []string {
 	t.Helper()
 	ctx := t.Context()
+	h.passwords = newPasswords{}
+	must(t, h.ChangePassword(ctx, key, "old words of mine", "new words of mine", testClient()))
 	must(t, h.SetPIN(ctx, key, "73915", "", testClient()))
 	must(t, h.SetPIN(ctx, key, "", "admin", testClient()))
 	app, err := h.AddAppPassword(ctx, key, "phone", "", testClient())
@@ -104,5 +113,5 @@ func changeAllFactors(t *testing.T, h *house, key PersonKey) []string {
 	must(t, h.RevokeMobileCode(ctx, key, codes[0].ID, "", testClient()))
 	must(t, h.SetTOTP(ctx, key, testSecret, "admin", testClient()))
 	must(t, h.RemoveTOTP(ctx, key, "", "admin", testClient()))
-	return []string{app, code, testSecret, "73915"}
+	return []string{app, code, testSecret, "73915", "old words of mine", "new words of mine"}
 }

@@ -93,7 +93,9 @@ func (a *Adapter) people(ctx context.Context, entries []*directory.Entry) ([]*Pe
 			Mobile:     e.Attributes.First(directory.AttrMobile),
 			HasPIN:     locals[i].HasPIN,
 			HasTOTP:    locals[i].HasTOTP,
+			Epoch:      locals[i].Closings,
 			Attributes: e.Attributes,
+			Entry:      e,
 		}
 	}
 	return people, nil

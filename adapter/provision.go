@@ -23,6 +23,8 @@ type WriteLooks interface {
 	Writable(dir string) (string, error)
 	// LoginIn is the login name, with suffix, of somebody named so in a directory.
 	LoginIn(dir, name string) string
+	// Room is how many values of an attribute entries of a directory can be given.
+	Room(dir string, kind directory.Kind, attribute string) int
 	// Reread reads an entry past all caches, and finishes a rename of it that was
 	// cut short. Errors as of look-ups.
 	Reread(ctx context.Context, id directory.ID, formerDN, formerName string) (*directory.Entry, error)
@@ -38,6 +40,9 @@ type Writes interface {
 type By struct {
 	Client Client
 	Actor  string // label of the key, or login name
+	// KeyID is the key that the change is asked for with; 0: none. It must still be
+	// good when the change begins.
+	KeyID int64
 }
 
 // NewPerson is a person who is to be made. Attribute names are Portico's; see the
@@ -49,6 +54,7 @@ type NewPerson struct {
 	Managers   []PersonKey
 	Password   string // "": none
 	Disabled   bool
+	Extras     *ExtraChange // nil: nothing
 }
 
 // String hides the password.
@@ -62,6 +68,7 @@ type PersonChange struct {
 	Managers   *[]PersonKey
 	Password   *string
 	Disabled   *bool
+	Extras     *ExtraChange
 	IfVersion  string // only if the entry has this version; "": in any case
 }
 
@@ -75,6 +82,9 @@ const (
 	FieldMembers  = "members"
 	FieldVersion  = "version"
 	FieldReadOnly = "read-only"
+	// FieldExternalID is an external id that another entry of the domain has.
+	FieldExternalID = "external_id"
+	FieldExtras     = "extras"
 )
 
 // Writable names the directory that new people and groups go into: dir or, for
@@ -100,12 +110,13 @@ func (a *Adapter) CreatePerson(ctx context.Context, n NewPerson, by By) (*Person
 		return nil, err
 	}
 	act := a.newAct(store.IntentCreate, by)
-	act.intent.Directory, act.intent.Name = dir, a.writes.LoginIn(dir, entry.Name)
+	act.intent.Directory, act.intent.Name, act.extras = dir, a.writes.LoginIn(dir, entry.Name), n.Extras
 	var made *directory.Entry
 	err = act.run(ctx, func(ctx context.Context) (store.Aftermath, []store.Record, error) {
 		if made, err = a.writes.Create(ctx, dir, entry); err != nil {
 			return 0, nil, err
 		}
+		act.made = made.ID.Stable
 		uids, err := a.numbersOf(ctx, personNumber, []*directory.Entry{made})
 		if err != nil {
 			return 0, nil, err
@@ -180,9 +191,13 @@ func (a *Adapter) ChangePerson(ctx context.Context, key PersonKey, c PersonChang
 		return nil, err
 	}
 	if change.Empty() {
-		return a.unchangedPerson(ctx, entry, c.IfVersion)
+		if err := a.onlyExtras(ctx, entry, uid, c.IfVersion, c.Extras, by); err != nil {
+			return nil, err
+		}
+		return a.personOf(ctx, entry)
 	}
 	act := a.newAct("", by)
+	act.extras = c.Extras
 	switch {
 	case c.Disabled != nil && *c.Disabled:
 		act.intent.Kind = store.IntentDisable
@@ -205,14 +220,6 @@ func (a *Adapter) ChangePerson(ctx context.Context, key PersonKey, c PersonChang
 		return nil, a.fromWrite(ctx, err, "user")
 	}
 	return a.personOf(ctx, changed)
-}
-
-// unchangedPerson answers a change of nothing.
-func (a *Adapter) unchangedPerson(ctx context.Context, entry *directory.Entry, ifVersion string) (*Person, error) {
-	if ifVersion != "" && entry.Version != ifVersion {
-		return nil, &Error{Kind: Conflict, Field: FieldVersion}
-	}
-	return a.personOf(ctx, entry)
 }
 
 func aftermathOf(c PersonChange) store.Aftermath {

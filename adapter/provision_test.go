@@ -27,6 +27,8 @@ func (w *testWrites) step(f func(string) error, what string) error {
 	return f(what)
 }
 
+func (w *testWrites) Room(string, directory.Kind, string) int { return 2 }
+
 func (w *testWrites) Create(_ context.Context, dir string, n directory.NewEntry) (*directory.Entry, error) {
 	if err := w.step(w.before, "create"); err != nil {
 		return nil, err
@@ -70,6 +72,8 @@ func (w *testWrites) Delete(_ context.Context, id directory.ID, _ string) error 
 
 func (w *testWrites) Writable(dir string) (string, error) { return "corp", nil }
 
+func (w *testWrites) Room(string, directory.Kind, string) int { return 1 << 30 }
+
 func (w *testWrites) LoginIn(_, name string) string { return name }
 
 func (w *testWrites) Reread(ctx context.Context, id directory.ID, _, _ string) (*directory.Entry, error) {
@@ -109,7 +113,7 @@ func (h *house) ways(t *testing.T) (n int) {
 func (h *house) giveWays(t *testing.T) {
 	t.Helper()
 	uid := h.uid(t, "ann")
-	must(t, h.PutSession(t.Context(), "session-of-ann", uid, []byte("x"), h.clock.Now().Add(time.Hour)))
+	must(t, h.PutSession(t.Context(), "session-of-ann", uid, store.AnyEpoch, []byte("x"), h.clock.Now().Add(time.Hour)))
 	_, err := h.store.AddMobileCode(t.Context(), uid, "code", "phone")
 	must(t, err)
 	_, _, err = h.store.CreateKey(t.Context(), store.NewKey{API: "action", User: uid})
@@ -263,4 +267,61 @@ func TestWriteOutcomes(t *testing.T) {
 	h.writes = nil
 	_, err = h.CreatePerson(t.Context(), NewPerson{Username: "gus"}, admin)
 	wantKind(t, err, Denied, "read-only")
+}
+
+// A sign-in that was let in before the account was closed leaves no session, and
+// no key, however late it stores them.
+func TestE09_SignInJustBeforeTheEnd(t *testing.T) {
+	yes, no := true, false
+	h := newHouse(t)
+	w := h.writable()
+	uid := h.uid(t, "ann")
+	letIn := func() *Person {
+		t.Helper()
+		r, err := h.CheckPassword(t.Context(), SignIn{Surface: SurfacePortal, Username: "ann", Password: "ann-pw", Client: testClient()})
+		must(t, err)
+		if !r.OK {
+			t.Fatalf("ann is kept out: %+v", r)
+		}
+		return r.Person
+	}
+	stays := func(token string, p *Person) bool {
+		t.Helper()
+		must(t, h.other.PutSession(t.Context(), token, uid, p.Epoch, []byte("x"), h.clock.Now().Add(time.Hour)))
+		_, open, err := h.Session(t.Context(), token)
+		must(t, err)
+		return open
+	}
+	early := letIn()
+	w.before = func(string) error {
+		if stays("while it is closed", early) {
+			t.Error("a session is begun while the account is being closed")
+		}
+		if _, err := h.store.AddMobileCode(t.Context(), uid, "late", "phone"); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("a code is given while the account is being closed: %v", err)
+		}
+		if _, _, err := h.store.CreateKey(t.Context(), store.NewKey{API: "action", User: uid}); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("a key is given while the account is being closed: %v", err)
+		}
+		return nil
+	}
+	_, err := h.ChangePerson(t.Context(), ByUsername("ann"), PersonChange{Disabled: &yes}, admin)
+	must(t, err)
+	w.before = nil
+	h.settled(t)
+	_, err = h.ChangePerson(t.Context(), ByUsername("ann"), PersonChange{Disabled: &no}, admin)
+	must(t, err)
+	if stays("after it was closed", early) {
+		t.Error("a session is begun by a sign-in from before the account was closed")
+	}
+	h.settled(t)
+	if p := letIn(); !stays("afterwards", p) {
+		t.Error("a session after the account was opened again is not kept")
+	}
+	late, secret := letIn(), "another"
+	_, err = h.ChangePerson(t.Context(), ByUsername("ann"), PersonChange{Password: &secret}, admin)
+	must(t, err)
+	if stays("old password", late) {
+		t.Error("a session is begun with a password that was replaced meanwhile")
+	}
 }

@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,11 +26,13 @@ type act struct {
 	a      *Adapter
 	intent store.Intent
 	by     By
+	extras *ExtraChange // what follows in stored attributes
+	made   string       // permanent id of the new entry, once it is there
 }
 
 func (a *Adapter) newAct(kind string, by By) *act {
 	return &act{a: a, by: by, intent: store.Intent{
-		Kind: kind, Actor: by.Actor, Address: by.Client.Address, RequestID: by.Client.RequestID,
+		Kind: kind, Actor: by.Actor, KeyID: by.KeyID, Address: by.Client.Address, RequestID: by.Client.RequestID,
 	}}
 }
 
@@ -37,13 +40,21 @@ func (a *Adapter) newAct(kind string, by By) *act {
 func (x *act) about(e *directory.Entry, uid int64) {
 	x.intent.UID, x.intent.Directory, x.intent.Stable = uid, e.ID.Directory, e.ID.Stable
 	x.intent.DN, x.intent.Name, x.intent.Group = e.DN, e.Name, e.Kind == directory.KindGroup
+	x.intent.Version = e.Version
 }
 
 // run makes a change between the intent and its end. A change without a kind
 // leaves none: nothing here depends on it but its record. do says what follows
 // locally; its error is that of the directory.
 func (x *act) run(ctx context.Context, do func(context.Context) (store.Aftermath, []store.Record, error)) error {
+	if !x.extras.empty() {
+		x.intent.Extras = x.extras.stored()
+		x.intent.Kind = cmp.Or(x.intent.Kind, store.IntentEdit)
+	}
 	if x.intent.Kind == "" {
+		if err := x.a.stillGood(ctx, x.by); err != nil {
+			return err
+		}
 		_, notes, err := do(ctx)
 		if err != nil {
 			return err
@@ -64,19 +75,26 @@ func (x *act) run(ctx context.Context, do func(context.Context) (store.Aftermath
 	defer cancel()
 	switch {
 	case err == nil:
-		return fromStore(x.a.store.EndIntent(later, id, then, notes...), "security log")
+		end := store.Ending{Then: then, Done: true, Made: x.made, Gone: x.intent.Kind == store.IntentDelete}
+		return fromStore(x.a.store.EndIntent(later, id, end, notes...), "security log")
 	case directory.WriteFaultOf(err) == directory.WriteUnknown:
 		// What came of it is found out by mendOne, which asks the directory.
 		return errors.Join(err, x.a.store.ReleaseIntent(later, id))
 	}
-	return errors.Join(err, x.a.store.EndIntent(later, id, store.LeaveAlone))
+	return errors.Join(err, x.a.store.EndIntent(later, id, store.Ending{}))
 }
 
 func (x *act) begin(ctx context.Context) (int64, error) {
 	limit := max(x.a.cfg.ClosingLimit, 0)
 	id, err := x.a.store.BeginIntent(ctx, x.intent, x.a.process, intentLease, limit, time.Minute)
+	if errors.Is(err, store.ErrConflict) && x.a.freeExternalID(ctx, x.intent.Extras, x.intent.Group) {
+		id, err = x.a.store.BeginIntent(ctx, x.intent, x.a.process, intentLease, limit, time.Minute)
+	}
+	if errors.Is(err, store.ErrKeyRefused) {
+		return 0, &Error{Kind: Unauthenticated, Field: "key", Cause: err}
+	}
 	if !errors.Is(err, store.ErrExhausted) {
-		return id, fromStore(err, "user")
+		return id, fromExtras(err)
 	}
 	x.a.log.ErrorContext(ctx, "ALERT: a caller disables or deletes too many people at once and is slowed down; look whether it should",
 		"actor", x.by.Actor, "limit_per_minute", limit)
@@ -85,6 +103,18 @@ func (x *act) begin(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	return 0, &Error{Kind: Throttled, RetryAfter: time.Minute}
+}
+
+// stillGood refuses a change whose key ended since the request was let in.
+func (a *Adapter) stillGood(ctx context.Context, by By) error {
+	if by.KeyID == 0 {
+		return nil
+	}
+	key, err := a.store.Key(ctx, by.KeyID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !key.Usable(key.API, a.now()) {
+		return &Error{Kind: Unauthenticated, Field: "key", Cause: err}
+	}
+	return fromStore(err, "key")
 }
 
 // fromWrite turns the errors of changes into kinds. what names the entry.

@@ -28,7 +28,9 @@ type NewGroup struct {
 	Name       string
 	Attributes map[string][]string
 	Owners     []ID
-	Members    []ID // people and groups of the same directory
+	Members    []ID   // people and groups of the same directory
+	Parent     string // DN that it is made below; "": where the directory's groups go
+	Extras     *ExtraChange
 }
 
 // GroupChange says what is to be different about a group; what is nil or not
@@ -40,6 +42,7 @@ type GroupChange struct {
 	Owners                    *[]ID
 	AddMembers, RemoveMembers []ID
 	ReplaceMembers            *[]ID
+	Extras                    *ExtraChange
 	IfVersion                 string // only if the entry has this version; "": in any case
 }
 
@@ -86,18 +89,27 @@ func (a *Adapter) CreateGroup(ctx context.Context, n NewGroup, by By) (*Group, e
 		return nil, err
 	}
 	entry := directory.NewEntry{
-		Kind: directory.KindGroup, Name: strings.TrimSpace(n.Name), Attributes: n.Attributes, Members: n.Members,
+		Kind: directory.KindGroup, Name: strings.TrimSpace(n.Name), Attributes: n.Attributes, Members: n.Members, Parent: n.Parent,
 	}
 	if len(n.Owners) > 0 {
 		entry.References = map[string][]directory.ID{directory.AttrOwner: n.Owners}
 	}
-	made, err := a.writes.Create(ctx, dir, entry)
+	act := a.newAct("", by)
+	if !n.Extras.empty() {
+		act.intent.Kind, act.extras = store.IntentCreate, n.Extras
+	}
+	act.intent.Directory, act.intent.Name, act.intent.Group = dir, entry.Name, true
+	var made *directory.Entry
+	err = act.run(ctx, func(ctx context.Context) (store.Aftermath, []store.Record, error) {
+		if made, err = a.writes.Create(ctx, dir, entry); err != nil {
+			return 0, nil, err
+		}
+		act.made = made.ID.Stable
+		text := fmt.Sprintf("group %s added to %s, %d members", made.Name, dir, len(n.Members))
+		return store.LeaveAlone, []store.Record{record(EventGroupAdded, 0, by.Actor, by.Client, text)}, nil
+	})
 	if err != nil {
 		return nil, a.fromWrite(ctx, err, "group")
-	}
-	text := fmt.Sprintf("group %s added to %s, %d members", made.Name, dir, len(n.Members))
-	if err := a.wrote(ctx, EventGroupAdded, by, text); err != nil {
-		return nil, err
 	}
 	return a.groupOf(ctx, made)
 }
@@ -126,12 +138,14 @@ func (a *Adapter) ChangeGroup(ctx context.Context, key GroupKey, c GroupChange, 
 	switch {
 	case c.ReplaceMembers != nil && len(c.AddMembers)+len(c.RemoveMembers) > 0:
 		return nil, invalid(FieldMembers, "members are replaced, or some are added and removed: not both")
-	case change.Empty() && (c.IfVersion == "" || c.IfVersion == entry.Version):
-		return a.groupOf(ctx, entry)
 	case change.Empty():
-		return nil, &Error{Kind: Conflict, Field: FieldVersion}
+		if err := a.onlyExtras(ctx, entry, 0, c.IfVersion, c.Extras, by); err != nil {
+			return nil, err
+		}
+		return a.groupOf(ctx, entry)
 	}
 	act := a.newAct("", by)
+	act.extras = c.Extras
 	if change.Name != nil && *change.Name != entry.Name {
 		act.intent.Kind = store.IntentRename
 	}

@@ -56,9 +56,12 @@ func (a *Adapter) mendOne(ctx context.Context, i store.Intent) error {
 	id := directory.ID{Directory: i.Directory, Stable: i.Stable}
 	var entry *directory.Entry
 	var err error
-	if i.Kind == store.IntentCreate || i.Kind == store.IntentAdmit {
+	switch {
+	case i.Kind == store.IntentCreate && i.Group:
+		entry, err = a.groupNamed(ctx, i.Directory, i.Name)
+	case i.Kind == store.IntentCreate, i.Kind == store.IntentAdmit:
 		entry, err = a.dir.PersonByLogin(ctx, i.Name)
-	} else {
+	default:
 		entry, err = a.writes.Reread(ctx, id, i.DN, i.Name)
 	}
 	if errors.Is(err, directory.ErrNotFound) || errors.Is(err, directory.ErrAmbiguous) {
@@ -81,7 +84,11 @@ func (a *Adapter) mendOne(ctx context.Context, i store.Intent) error {
 		}
 	}
 	then, event, text := a.verdictOn(ctx, i, entry)
+	end := store.Ending{Then: then, Done: wasDone(i, entry), Gone: i.Kind != store.IntentCreate && entry == nil}
 	if i.Kind == store.IntentCreate && entry != nil {
+		end.Made = entry.ID.Stable
+	}
+	if i.Kind == store.IntentCreate && entry != nil && !i.Group {
 		uids, err := a.numbersOf(ctx, personNumber, []*directory.Entry{entry})
 		if err != nil {
 			return err
@@ -90,7 +97,7 @@ func (a *Adapter) mendOne(ctx context.Context, i store.Intent) error {
 	}
 	a.log.InfoContext(ctx, "a change that was cut short was looked into", "change", i.Kind, "id", id.String(), "actor", i.Actor, "found", text)
 	note := record(event, i.UID, i.Actor, Client{Address: i.Address, RequestID: i.RequestID}, text)
-	return fromStore(a.store.EndIntent(ctx, i.ID, then, note), "changes")
+	return fromStore(a.store.EndIntent(ctx, i.ID, end, note), "changes")
 }
 
 // verdictOn says what came of a change, going by the entry as it is now, nil for
@@ -104,6 +111,8 @@ func (a *Adapter) verdictOn(ctx context.Context, i store.Intent, entry *director
 	switch {
 	case (i.Kind == store.IntentCreate || i.Kind == store.IntentAdmit) && entry == nil:
 		return store.LeaveAlone, edited, who + ": adding was cut short, nobody was added" + late
+	case i.Kind == store.IntentCreate && i.Group:
+		return store.LeaveAlone, EventGroupAdded, who + " added" + late
 	case i.Kind == store.IntentCreate, i.Kind == store.IntentAdmit:
 		return store.LeaveAlone, EventUserAdded, who + " added" + late
 	case entry == nil && i.Group:
@@ -119,5 +128,43 @@ func (a *Adapter) verdictOn(ctx context.Context, i store.Intent, entry *director
 	case i.Kind == store.IntentPassword:
 		return store.EndSessions, edited, who + ": the password may have been changed" + late
 	}
+	if i.Kind == store.IntentEdit {
+		text := " changed"
+		if !wasDone(i, entry) {
+			text = ": a change was cut short, the entry is as before"
+		}
+		return store.LeaveAlone, edited, who + text + late
+	}
 	return store.LeaveAlone, edited, who + " changed: name may be " + nameOf(entry) + late
+}
+
+// clockSkew is how far the clock of a directory may be off.
+const clockSkew = 5 * time.Minute
+
+// wasDone tells whether the directory made a change that was cut short: an entry
+// that was to be made is there and new, one that was to be changed has another
+// version than before.
+func wasDone(i store.Intent, entry *directory.Entry) bool {
+	switch {
+	case entry == nil:
+		return false
+	case i.Kind == store.IntentCreate:
+		return entry.Created.IsZero() || entry.Created.After(i.Created.Add(-clockSkew))
+	}
+	return i.Version == "" || entry.Version != i.Version
+}
+
+// groupNamed finds a group of one directory by its name; nil where there is none.
+func (a *Adapter) groupNamed(ctx context.Context, dir, name string) (*directory.Entry, error) {
+	queries, ok := a.dir.(Queries)
+	if !ok {
+		return nil, errors.New("this directory offers no lists")
+	}
+	page, err := queries.List(ctx, directory.ListQuery{
+		Kind: directory.KindGroup, Directory: dir, Limit: 1, Where: directory.Compare(directory.AttrLogin, directory.OpEqual, name),
+	})
+	if err != nil || len(page.Entries) == 0 {
+		return nil, err
+	}
+	return page.Entries[0], nil
 }

@@ -11,6 +11,7 @@ import (
 // What lists may be asked for, re-exported for the APIs: see the package
 // directory for the meaning of each.
 type (
+	Kind       = directory.Kind
 	Predicate  = directory.Predicate
 	Operator   = directory.Operator
 	ListQuery  = directory.ListQuery

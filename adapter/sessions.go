@@ -8,6 +8,9 @@ import (
 	"portico/adapter/store"
 )
 
+// AnyEpoch is for sessions that were begun before epochs were counted.
+const AnyEpoch = store.AnyEpoch
+
 // Session reads what PutSession kept of a browser's session; false when there is
 // none, or it ran out or was ended. Error: Internal.
 func (a *Adapter) Session(ctx context.Context, token string) ([]byte, bool, error) {
@@ -19,9 +22,11 @@ func (a *Adapter) Session(ctx context.Context, token string) ([]byte, bool, erro
 }
 
 // PutSession keeps a browser's session until expires; uid is whose it is, 0 for
-// nobody yet. One that was ended stays ended. Errors: Invalid, Internal.
-func (a *Adapter) PutSession(ctx context.Context, token string, uid int64, data []byte, expires time.Time) error {
-	return fromStore(a.store.PutSession(ctx, token, uid, data, expires), "session")
+// nobody yet, and epoch is Person.Epoch as it was when the person was let in, AnyEpoch
+// where that is not known. One that was ended stays ended; so does one of an epoch
+// that is over. Errors: Invalid, Internal.
+func (a *Adapter) PutSession(ctx context.Context, token string, uid, epoch int64, data []byte, expires time.Time) error {
+	return fromStore(a.store.PutSession(ctx, token, uid, epoch, data, expires), "session")
 }
 
 // EndSession ends one session. One that is not there is no error.

@@ -138,6 +138,7 @@ func (a *Adapter) nobodyStopped(ctx context.Context, name string) (bool, error) 
 }
 
 func (a *Adapter) refused(ctx context.Context, in SignIn, person *Person, entry *directory.Entry, why string) (*SignInResult, error) {
+	a.dir.SpendMiss(ctx, entry.Login)
 	status, err := a.statusOf(ctx, entry)
 	if err != nil {
 		return nil, err
@@ -161,6 +162,7 @@ func (a *Adapter) judge(ctx context.Context, in SignIn, person *Person, entry *d
 	result := &SignInResult{Person: person, Status: status, PasswordRight: bind.PasswordRight}
 	switch {
 	case bind.Verdict == directory.VerdictWrong:
+		a.dir.SpendMiss(ctx, entry.Login)
 		if err := a.fail(ctx, passwordBucket(person.UID)); err != nil {
 			return nil, err
 		}

@@ -2,7 +2,9 @@ package adapter
 
 import (
 	"context"
+	"errors"
 	"strconv"
+	"time"
 
 	"portico/adapter/store"
 	"portico/directory"
@@ -34,8 +36,16 @@ func (a *Adapter) statusOf(ctx context.Context, entry *directory.Entry) (Status,
 	if err != nil {
 		return StatusUnknown, err
 	}
-	return Precedence(local.Overlay(), a.dir.State(ctx, entry, a.now())), nil
+	state := a.dir.State(ctx, entry, a.now())
+	status := Precedence(local.Overlay(), state)
+	if state.PolicyUnknown && status.MaySignIn() {
+		return StatusUnknown, &Error{Kind: Unavailable, RetryAfter: 5 * time.Second, Cause: errNoPolicy}
+	}
+	return status, nil
 }
+
+// errNoPolicy: good news about an account that may be wrong is no news.
+var errNoPolicy = errors.New("the directory is down and its password policy was never read")
 
 // Precedence joins the local overlay with the directory's account state; the
 // first that fits wins (AccountHub contract §6.3).

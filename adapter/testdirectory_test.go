@@ -3,6 +3,7 @@ package adapter
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ type testDirectory struct {
 	chosen   map[string]string                 // passwords that are not "<login>-pw"
 	down     bool
 	binds    int
+	misses   []string // names for which a miss was spent
 }
 
 func newTestDirectory(logins ...string) *testDirectory {
@@ -61,7 +63,11 @@ func (d *testDirectory) find(match func(*directory.Entry) bool) (*directory.Entr
 }
 
 func (d *testDirectory) PersonByLogin(_ context.Context, login string) (*directory.Entry, error) {
-	return d.find(func(e *directory.Entry) bool { return e.Login == directory.FoldName(login) })
+	e, err := d.find(func(e *directory.Entry) bool { return e.Login == directory.FoldName(login) })
+	if errors.Is(err, directory.ErrNotFound) {
+		d.SpendMiss(context.Background(), login)
+	}
+	return e, err
 }
 
 func (d *testDirectory) PersonByID(_ context.Context, id directory.ID) (*directory.Entry, error) {
@@ -91,6 +97,20 @@ func (d *testDirectory) passwordOf(login string) string {
 		return p
 	}
 	return login + "-pw"
+}
+
+// searches is how often LDAP would have been asked for a login name: misses, and
+// what is spent like them.
+func (d *testDirectory) searches() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.misses)
+}
+
+func (d *testDirectory) SpendMiss(_ context.Context, login string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.misses = append(d.misses, login)
 }
 
 func (d *testDirectory) State(_ context.Context, person *directory.Entry, _ time.Time) directory.AccountState {

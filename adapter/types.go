@@ -35,7 +35,9 @@ type Person struct {
 	Mobile     string
 	HasPIN     bool
 	HasTOTP    bool
+	Epoch      int64 // grows when the sessions are ended because the account changed; see PutSession
 	Attributes directory.Attributes
+	Entry      *directory.Entry // as the directory has it
 }
 
 // Email is the primary address, or "".
@@ -53,6 +55,7 @@ type Group struct {
 	Name        string
 	Description string
 	Attributes  directory.Attributes
+	Entry       *directory.Entry // as the directory has it
 }
 
 // PersonKey says which person is meant. Make one with ByUID, ByUsername or ByID.

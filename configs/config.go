@@ -33,6 +33,7 @@ type Config struct {
 	Store          Store       `yaml:"store"`
 	Directories    []Directory `yaml:"directories"` // in order of precedence
 	APIs           APIs        `yaml:"apis"`
+	Pages          Pages       `yaml:"pages"`
 	Mail           Mail        `yaml:"mail"`
 	Limits         Limits      `yaml:"limits"`
 	Log            Log         `yaml:"log"`
@@ -140,6 +141,26 @@ type CollaborationAPI struct {
 	Envelope          bool   `yaml:"envelope"`        // wrap the answer to invitations
 	FetchLogos        bool   `yaml:"fetch_logos"`     // read logos from addresses
 	InvitationDays    int    `yaml:"invitation_days"` // until an invitation runs out
+
+	// SignUpDirectory is where people are made who sign up with an invitation; "":
+	// the first directory that may be written.
+	SignUpDirectory string `yaml:"sign_up_directory"`
+	// VisibleAsGroups shows collaborations and their groups as groups in the action
+	// API and SCIM.
+	VisibleAsGroups bool `yaml:"visible_as_groups"`
+	// WriteContainer is the DN below which collaborations are written as groups,
+	// {org} standing for the short name of the organisation; "": they are not.
+	WriteContainer string `yaml:"write_container"`
+	WriteDirectory string `yaml:"write_directory"` // "": the first that may be written
+
+	InvitationRemind time.Duration `yaml:"invitation_remind"` // before an invitation runs out
+	InvitationPurge  time.Duration `yaml:"invitation_purge"`  // after it ran out
+	Warn             time.Duration `yaml:"warn"`              // before a collaboration ends
+	Purge            time.Duration `yaml:"purge"`             // after it ended
+	Idle             time.Duration `yaml:"idle"`              // without activity, until it is suspended
+	MembershipWarn   time.Duration `yaml:"membership_warn"`   // before a membership ends
+	MembershipPurge  time.Duration `yaml:"membership_purge"`  // after it ended
+	JobInterval      time.Duration `yaml:"job_interval"`      // between two looks for what is due
 }
 
 // SCIMAPI configures SCIM 2.0.
@@ -147,6 +168,31 @@ type SCIMAPI struct {
 	Enabled    bool   `yaml:"enabled"`
 	Prefix     string `yaml:"prefix"`
 	MaxResults int    `yaml:"max_results"` // most resources in one answer
+	PageSize   int    `yaml:"page_size"`   // resources in one answer when the client does not say
+
+	ReadOnly bool `yaml:"read_only"` // refuse every change
+
+	CursorTTL      time.Duration `yaml:"cursor_ttl"`      // how long a cursor can be gone on with
+	MaxBody        Size          `yaml:"max_body"`        // of a request that is not a bulk request
+	BulkOperations int           `yaml:"bulk_operations"` // most operations of a bulk request
+	BulkPayload    Size          `yaml:"bulk_payload"`    // of a bulk request
+
+	MembersInline   int  `yaml:"members_inline"`   // lists leave out the members of larger groups
+	ScanLimit       int  `yaml:"scan_limit"`       // resources that one filter may look at one by one
+	Rate            int  `yaml:"rate"`             // requests a second of one key
+	PublicDiscovery bool `yaml:"public_discovery"` // schemas and the like without a token
+
+	Schemas string `yaml:"schemas"` // folder with schemas of extensions of User, *.json; "": none
+	Mapping string `yaml:"mapping"` // file that takes the place of the built-in mapping; "": none
+}
+
+// Pages says how long people stay signed in to the pages, and what passwords
+// they may choose there.
+type Pages struct {
+	IdleTimeout       time.Duration `yaml:"idle_timeout"`        // a session ends when unused for so long
+	MaxAge            time.Duration `yaml:"max_age"`             // and in any case after
+	FreshFor          time.Duration `yaml:"fresh_for"`           // after signing in, factors may be changed
+	MinPasswordLength int           `yaml:"min_password_length"` // characters; the directory may want more
 }
 
 // Mail says how mail leaves: an smtp:// (STARTTLS) or smtps:// URL with user

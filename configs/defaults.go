@@ -20,9 +20,17 @@ func Default() *Config {
 			},
 			Integration:    IntegrationAPI{Enabled: true, Prefix: "/$intapi", MailSignIn: true, HiddenMark: "hidden"},
 			UserManagement: UserManagementAPI{Enabled: true, Account: "example", BareUsername: true, InvitationLifetime: 14 * 24 * time.Hour},
-			Collaboration:  CollaborationAPI{Enabled: true, UserID: "number", InvitationDays: 15},
-			SCIM:           SCIMAPI{Enabled: true, Prefix: "/scim/v2", MaxResults: 1000},
+			Collaboration: CollaborationAPI{
+				Enabled: true, UserID: "number", InvitationDays: 15,
+				InvitationRemind: 5 * day, InvitationPurge: 30 * day, Warn: 5 * day, Purge: 90 * day, Idle: 360 * day,
+				MembershipWarn: 14 * day, MembershipPurge: 90 * day, JobInterval: time.Minute,
+			},
+			SCIM: SCIMAPI{
+				Enabled: true, Prefix: "/scim/v2", MaxResults: 1000, PageSize: 100, CursorTTL: 10 * time.Minute,
+				MaxBody: 4 << 20, BulkOperations: 1000, BulkPayload: 8 << 20, MembersInline: 10_000, ScanLimit: 200_000, Rate: 10_000,
+			},
 		},
+		Pages: Pages{IdleTimeout: 30 * time.Minute, MaxAge: 12 * time.Hour, FreshFor: 15 * time.Minute, MinPasswordLength: 8},
 		Limits: Limits{
 			Body:              1 << 20,
 			Header:            32 << 10,

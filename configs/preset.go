@@ -29,7 +29,7 @@ type Preset struct {
 
 	Created  string `yaml:"created"`  // time of creation
 	Modified string `yaml:"modified"` // time of the last change
-	Version  string `yaml:"version"`  // changes with every write; "" : none
+	Version  string `yaml:"version"`  // changes with every write; where the server gives none, a digest of the entry
 
 	// ContainerFilter finds the entries that others hang below.
 	ContainerFilter string `yaml:"container_filter"`
@@ -78,6 +78,11 @@ type WritePreset struct {
 	// where nobody gives any; {name} is the entry's name.
 	UserDefaults  map[string]Names `yaml:"user_defaults"`
 	GroupDefaults map[string]Names `yaml:"group_defaults"`
+
+	// Unwritable are attributes that are read where they are there, and Single those
+	// that hold one value. Portico's names.
+	Unwritable []string `yaml:"unwritable"`
+	Single     []string `yaml:"single"`
 
 	EmptyGroup string `yaml:"empty_group"` // emptyDN | fixed | class
 	Disable    string `yaml:"disable"`     // how accounts are disabled

@@ -40,11 +40,13 @@ func validate(c *Config, r *report) {
 	validateService(c, r)
 	validateLimits(&c.Limits, r)
 	validateStore(c, r)
+	validatePages(&c.Pages, r)
 	validateMail(&c.Mail, r)
 	validateAPIs(&c.APIs, r)
 	validatePaths(&c.APIs, r)
 	validateDirectories(c, r)
 	oneOfOrNone(r, "apis.usermanagement.project_groups", c.APIs.UserManagement.ProjectGroups, "ou", "category")
+	validateCollaboration(c, r)
 	if name := c.APIs.UserManagement.Directory; name != "" && !slices.ContainsFunc(c.Directories, func(d Directory) bool { return d.Name == name }) {
 		r.fault("apis.usermanagement.directory", "%s is not the name of a directory", shown(name))
 	}
@@ -112,6 +114,24 @@ func validateLimits(l *Limits, r *report) {
 	)
 }
 
+// validatePages checks the sessions of people and the length of their passwords.
+func validatePages(p *Pages, r *report) {
+	r.table(
+		timeBetween("pages.idle_timeout", p.IdleTimeout, time.Minute, 31*24*time.Hour),
+		timeBetween("pages.max_age", p.MaxAge, time.Minute, 31*24*time.Hour),
+		timeBetween("pages.fresh_for", p.FreshFor, time.Minute, 24*time.Hour),
+		check{
+			p.IdleTimeout > p.MaxAge, "pages.idle_timeout",
+			fmt.Sprintf("%s is longer than pages.max_age, %s, after which every session ends", spell(p.IdleTimeout), spell(p.MaxAge)),
+		},
+		check{
+			p.FreshFor > p.MaxAge, "pages.fresh_for",
+			fmt.Sprintf("%s is longer than pages.max_age, %s, after which every session ends", spell(p.FreshFor), spell(p.MaxAge)),
+		},
+		between("pages.min_password_length", p.MinPasswordLength, 1, 128),
+	)
+}
+
 // validateStore checks the URL of the store. It may hold a password, so
 // nothing of it is shown.
 func validateStore(c *Config, r *report) {
@@ -173,8 +193,14 @@ func validateAPIs(a *APIs, r *report) {
 			"must not be empty; write a value that no visible team has",
 		},
 		between("apis.scim.max_results", a.SCIM.MaxResults, 1, 10_000),
-		oneOf("apis.collaboration.user_id", a.Collaboration.UserID, "number", "username", "id"),
-		between("apis.collaboration.invitation_days", a.Collaboration.InvitationDays, 1, 3650),
+		between("apis.scim.page_size", a.SCIM.PageSize, 1, 10_000),
+		timeBetween("apis.scim.cursor_ttl", a.SCIM.CursorTTL, time.Second, 24*time.Hour),
+		sizeBetween("apis.scim.max_body", a.SCIM.MaxBody, 1<<10, 64<<20),
+		between("apis.scim.bulk_operations", a.SCIM.BulkOperations, 1, 10_000),
+		sizeBetween("apis.scim.bulk_payload", a.SCIM.BulkPayload, 1<<10, 64<<20),
+		between("apis.scim.members_inline", a.SCIM.MembersInline, 1, 1_000_000),
+		between("apis.scim.scan_limit", a.SCIM.ScanLimit, 1, 10_000_000),
+		between("apis.scim.rate", a.SCIM.Rate, 1, 1_000_000),
 	)
 	r.duplicates("apis.action.exempt_keys", a.Action.ExemptKeys)
 	for i, key := range a.Integration.Keys {

@@ -14,6 +14,10 @@ type AccountState struct {
 	PasswordExpired bool // too old, grace left or not
 	GraceLeft       int  // grace sign-ins left; -1 when not known
 
+	// PolicyUnknown: the password policy could never be read, for the directory is
+	// down. Passwords that are too old and the ends of locks may go unseen.
+	PolicyUnknown bool
+
 	LockedUntil time.Time // zero: until an administrator acts, or unknown
 
 	// Reasons name the attribute and value behind each true member, for

@@ -56,3 +56,12 @@ type Reference struct {
 	ID   ID
 	Kind Kind
 }
+
+// Roster is a group as its directory has it at this moment.
+type Roster struct {
+	Group      *Entry
+	ByName     bool // it names its members by login name
+	Members    map[ID]bool
+	Owners     map[ID]bool
+	MoreOwners bool // it has owners who are no person that is known
+}

@@ -12,8 +12,12 @@ type NewEntry struct {
 	Attributes Attributes
 	References map[string][]ID // AttrManager, AttrOwner: people and groups of the same directory
 	Members    []ID            // groups only
-	Password   string          // people only; "": none is set
-	Disabled   bool            // people only
+	// Parent is the DN that a group is made below, such as that of another group;
+	// "" is where the directory's groups go. Names below a Parent need not be unique
+	// in the directory.
+	Parent   string
+	Password string // people only; "": none is set
+	Disabled bool   // people only
 }
 
 // String hides the password and the values.

@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -213,6 +215,10 @@ func (s *Server) limit(next http.Handler) http.Handler {
 				WritePlain(w, http.StatusUnsupportedMediaType, "")
 				return
 			}
+		}
+		if slices.ContainsFunc(s.cfg.OwnBodies, func(prefix string) bool { return strings.HasPrefix(r.URL.Path, prefix) }) {
+			next.ServeHTTP(w, r)
+			return
 		}
 		most := max(s.cfg.MaxBody, s.cfg.LargerBodies[r.URL.Path])
 		if r.ContentLength > most {

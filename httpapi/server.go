@@ -28,6 +28,9 @@ type Config struct {
 	MaxBody   int64 // bytes of a request body; 1 MiB
 	// LargerBodies holds paths whose bodies may be larger than MaxBody, with their limits.
 	LargerBodies   map[string]int64
+	// OwnBodies are prefixes of paths whose dialects bound bodies themselves, with an
+	// answer of their own.
+	OwnBodies      []string
 	MaxConnections int // open at one time; 4096
 
 	ReadHeaderTimeout time.Duration // 10 s

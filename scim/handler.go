@@ -40,6 +40,7 @@ type Principal struct {
 	Read      bool
 	Write     bool
 	Password  bool   // may set passwords
+	Address   string // that the request came from, for the security log
 	Domain    string // whose externalIds it sees
 	Directory string // where it creates; "": the first that can be written
 	Profile   normal.Profile

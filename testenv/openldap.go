@@ -228,6 +228,12 @@ func (s *LDAPServer) Restart() error {
 	return s.Start(context.Background())
 }
 
+// PID is the number of the server's process, 0 while it does not run.
+func (s *LDAPServer) PID() (pid int) {
+	s.withProcess(func(p *process) { pid = p.pid })
+	return pid
+}
+
 // withProcess does something with the running server; nothing happens if it does not run.
 func (s *LDAPServer) withProcess(do func(*process)) {
 	s.mu.Lock()

@@ -1,8 +1,10 @@
 package collaboration
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"portico/adapter"
 	"portico/adapter/store"
@@ -15,18 +17,29 @@ const maxToken = 128
 // "invitation"; Conflict "invitation" when it is not open any more.
 func (s *Collaborations) ByToken(ctx context.Context, token string) (*InviteView, error) {
 	var v InviteView
+	may := true
 	err := s.read(ctx, "invitation", func(ctx context.Context, c *store.CollabTx) error {
 		i, collab, org, err := s.tokenInvite(ctx, c, token)
 		if err != nil {
 			return err
 		}
+		if may, err = inviterMay(ctx, c, i, org, collab); err != nil {
+			return err
+		}
 		if v, err = s.inviteView(ctx, c, org, collab, i); err == nil {
+			v.SignUp = org.Settings.SignUp
 			v.Services, err = c.Connected(ctx, collab.ID)
 		}
 		return err
 	})
 	if err == nil && v.Status != Open {
 		err = conflict("invitation", "the invitation is "+v.Status)
+	}
+	if err == nil && !may {
+		err = errInviter()
+	}
+	if err == nil && v.SignUp {
+		v.SignUp, v.Begun, err = s.maySignUp(ctx, &v.Invite)
 	}
 	return &v, err
 }
@@ -70,7 +83,7 @@ func (s *Collaborations) Accept(ctx context.Context, token string, uid int64, cl
 		if err != nil {
 			return err
 		}
-		if refusal, err = s.refuseAccept(ctx, c, i, collab, uid, client); refusal != nil || err != nil {
+		if refusal, err = s.refuseAccept(ctx, c, i, org, collab, uid, client); refusal != nil || err != nil {
 			return err
 		}
 		if err := s.join(ctx, c, i, collab, uid); err != nil {
@@ -95,7 +108,9 @@ func (s *Collaborations) Accept(ctx context.Context, token string, uid int64, cl
 
 // refuseAccept says why an invitation cannot be accepted. What is to be written
 // for that is committed, so it is not an error of the transaction.
-func (s *Collaborations) refuseAccept(ctx context.Context, c *store.CollabTx, i Invite, collab store.Collaboration, uid int64, client adapter.Client) (refusal, err error) {
+func (s *Collaborations) refuseAccept(ctx context.Context, c *store.CollabTx, i Invite, org store.Org, collab store.Collaboration,
+	uid int64, client adapter.Client,
+) (refusal, err error) {
 	note := func(to, text string) error {
 		if to != "" {
 			if _, err := c.MoveInvite(ctx, i.ID, Open, to, i.UID, ""); err != nil {
@@ -119,8 +134,13 @@ func (s *Collaborations) refuseAccept(ctx context.Context, c *store.CollabTx, i 
 	if collabStatus(&collab, now) != Active {
 		return conflict("collaboration", "the collaboration is not active"), note("", "collaboration not active")
 	}
-	_, err = c.Member(ctx, collab.ID, uid)
+	if may, err := inviterMay(ctx, c, i, org, collab); err != nil || !may {
+		return errInviter(), cmp.Or(err, note("", "the key that invited has lost its right"))
+	}
+	m, err := c.Member(ctx, collab.ID, uid)
 	switch {
+	case err == nil && memberStatus(&m, now) == Expired:
+		return nil, c.DeleteMember(ctx, m) // it begins anew
 	case err == nil:
 		return conflict("invitation", "already a member"), note(Withdrawn, "already a member")
 	case missing(err):
@@ -128,6 +148,30 @@ func (s *Collaborations) refuseAccept(ctx context.Context, c *store.CollabTx, i 
 	default:
 		return nil, err
 	}
+}
+
+func errInviter() error {
+	return conflict("invitation", "who invited may not invite any more")
+}
+
+// inviterMay looks again whether the key that answers for an invitation still
+// reaches the collaboration. Sending the invitation again puts another in its place.
+func inviterMay(ctx context.Context, c *store.CollabTx, i Invite, org store.Org, collab store.Collaboration) (bool, error) {
+	if i.Key == 0 { // a command, by somebody who may do anything
+		return true, nil
+	}
+	short, units, err := c.KeyReach(ctx, i.Key)
+	if missing(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	key := Caller{Caller: &adapter.Caller{Org: short}}
+	if units != "" {
+		key.Units = strings.Split(units, "\n")
+	}
+	return short == org.ShortName && key.inScope(collab.Units), nil
 }
 
 // join makes the membership, in the invitation's groups and in those that take

@@ -238,7 +238,7 @@ func (s *Collaborations) InvitationPath(ctx context.Context, identifier string) 
 		if inviteStatus(&i, s.now()) != Open {
 			return conflict("invitation", "the invitation is not open")
 		}
-		i.TokenHash, i.Updated, i.UpdatedBy = s.store.TokenHash(token), s.now(), "command"
+		i.TokenHash, i.Updated, i.UpdatedBy, i.Key = s.store.TokenHash(token), s.now(), "command", 0
 		if err := c.PutInvite(ctx, &i); err != nil {
 			return err
 		}

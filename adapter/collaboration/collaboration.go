@@ -28,6 +28,14 @@ type People interface {
 	KeyCaller(ctx context.Context, api, presented string, client adapter.Client) (*adapter.Caller, error)
 }
 
+// Accounts makes accounts for people who sign up.
+type Accounts interface {
+	CanSignUp(directory string) bool
+	PeopleByMail(ctx context.Context, mail string) ([]*adapter.Person, error)
+	MakeAccount(ctx context.Context, n adapter.SignUp, client adapter.Client) (*adapter.Person, error)
+	TakeBack(ctx context.Context, person *adapter.Person, client adapter.Client)
+}
+
 // Post composes letters; the store queues them.
 type Post interface {
 	CanMail() bool
@@ -53,6 +61,13 @@ type Config struct {
 	RequireShortName bool
 	PastExpiry       bool   // accept expiry dates that lie behind
 	PagePath         string // public path of the pages, before "/account/"
+	// Container is the DN below which collaborations are written, {org} standing for
+	// the organisation's short name; "": they are not. WriteDirectory is the
+	// configured name of the directory, "" the first that may be written.
+	Container       string
+	WriteDirectory  string
+	VisibleAsGroups bool   // as groups of the other APIs
+	SignUpDirectory string // where people who sign up are made; "": the first that may be written
 
 	InvitationDays   int // from the day of sending; 15
 	InvitationRemind time.Duration
@@ -65,27 +80,34 @@ type Config struct {
 	JobInterval      time.Duration // of the jobs; 1 minute
 }
 
-// Deps are the parts that the service stands on. Fetch and Now may be nil.
+// Deps are the parts that the service stands on. Accounts (then nobody signs up),
+// Directory, Fetch and Now may be nil.
 type Deps struct {
-	People People
-	Post   Post
-	Store  *store.Store
-	Texts  *texts.Catalogue
-	Fetch  Fetcher
-	Log    *slog.Logger
-	Now    func() time.Time
+	People    People
+	Accounts  Accounts
+	Directory Directory
+	Post      Post
+	Store     *store.Store
+	Texts     *texts.Catalogue
+	Fetch     Fetcher
+	Log       *slog.Logger
+	Now       func() time.Time
 }
 
 // Collaborations offers the verbs. All methods may be called concurrently.
 type Collaborations struct {
-	cfg    Config
-	people People
-	post   Post
-	store  *store.Store
-	texts  *texts.Catalogue
-	fetch  Fetcher
-	log    *slog.Logger
-	now    func() time.Time
+	cfg      Config
+	people   People
+	accounts Accounts
+	post     Post
+	store    *store.Store
+	texts    *texts.Catalogue
+	fetch    Fetcher
+	log      *slog.Logger
+	now      func() time.Time
+
+	directory Directory
+	changed   changedSet
 }
 
 // New makes the service.
@@ -112,11 +134,15 @@ func New(cfg Config, deps Deps) *Collaborations {
 		cfg.InvitationDays = 15
 	}
 	s := &Collaborations{
-		cfg: cfg, people: deps.People, post: deps.Post, store: deps.Store, texts: deps.Texts,
+		cfg: cfg, people: deps.People, accounts: deps.Accounts, directory: deps.Directory, post: deps.Post, store: deps.Store, texts: deps.Texts,
 		fetch: deps.Fetch, log: deps.Log, now: deps.Now,
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	s.changed.wake = make(chan struct{}, 1)
+	if s.writes() {
+		deps.Store.Watch(s.changed.note)
 	}
 	return s
 }

@@ -127,7 +127,7 @@ func (n *creation) do(ctx context.Context, c *store.CollabTx) (View, error) {
 	for i, to := range addresses {
 		list[i] = inviting{email: to, role: Admin, message: n.Message, expires: s.inviteEnd(org)}
 	}
-	invites, err := s.invite(ctx, c, org, collab, n.inviterName(), list, n.caller.By())
+	invites, err := s.invite(ctx, c, org, collab, n.inviterName(), list, n.caller)
 	if err != nil {
 		return View{}, err
 	}

@@ -215,7 +215,7 @@ func (s *Collaborations) changeInvite(ctx context.Context, caller *Caller, ident
 		if err := change(ctx, c, org, collab, &i); err != nil {
 			return err
 		}
-		i.Updated, i.UpdatedBy = s.now(), caller.By()
+		i.Updated, i.UpdatedBy, i.Key = s.now(), caller.By(), caller.KeyID
 		if err := c.PutInvite(ctx, &i); err != nil {
 			return err
 		}

@@ -42,6 +42,8 @@ type InviteView struct {
 	Groups        []Group
 	Services      []Service
 	User          *User `json:"-"` // who accepted
+	SignUp        bool  `json:"-"` // a stranger may make an account to accept
+	Begun         bool  `json:"-"` // one was made, under SignUpName, and did not get further
 }
 
 // Invite sends invitations (I1), all of them or none.
@@ -66,7 +68,7 @@ func (s *Collaborations) Invite(ctx context.Context, caller *Caller, in Bulk) ([
 		if err != nil {
 			return nil, err
 		}
-		invites, err := s.invite(ctx, c, org, collab, inviter, list, caller.By())
+		invites, err := s.invite(ctx, c, org, collab, inviter, list, caller)
 		if err != nil {
 			return nil, err
 		}
@@ -250,7 +252,7 @@ type inviting struct {
 // invite stores invitations and queues their mails. What ran out for the same
 // address makes room.
 func (s *Collaborations) invite(ctx context.Context, c *store.CollabTx, org store.Org, collab store.Collaboration,
-	inviter string, list []inviting, by string,
+	inviter string, list []inviting, caller *Caller,
 ) ([]Invite, error) {
 	if len(list) == 0 {
 		return nil, nil
@@ -262,7 +264,7 @@ func (s *Collaborations) invite(ctx context.Context, c *store.CollabTx, org stor
 	if err != nil {
 		return nil, err
 	}
-	now := s.now()
+	now, by := s.now(), caller.By()
 	services, err := c.Connected(ctx, collab.ID)
 	if err != nil {
 		return nil, err
@@ -282,7 +284,7 @@ func (s *Collaborations) invite(ctx context.Context, c *store.CollabTx, org stor
 		i := Invite{
 			Collab: collab.ID, Identifier: store.NewUUID(), TokenHash: s.store.TokenHash(token), Email: n.email, EmailKey: key,
 			Role: n.role, Status: Open, Message: n.message, Sender: n.sender, Inviter: inviter, Groups: n.groups,
-			Expires: n.expires, MemberEnds: n.memberEnds,
+			Expires: n.expires, MemberEnds: n.memberEnds, Key: caller.KeyID,
 			Stamp: store.Stamp{Created: now, CreatedBy: by, Updated: now, UpdatedBy: by},
 		}
 		if err := c.PutInvite(ctx, &i); err != nil {

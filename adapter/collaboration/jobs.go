@@ -18,14 +18,14 @@ const jobBatch = 100
 // Run does the jobs until ctx ends: it ends what ran out, reminds and warns, and
 // deletes what is long over. Several processes may do so at once. A job that
 // panics is tried again at the next turn.
-func (s *Collaborations) Run(ctx context.Context) error {
+func (s *Collaborations) Run(ctx context.Context) {
 	tick := time.NewTicker(s.cfg.JobInterval)
 	defer tick.Stop()
 	for {
 		s.RunJobs(ctx)
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		}
 	}

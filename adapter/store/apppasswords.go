@@ -59,7 +59,8 @@ func (s *Store) AddAppPassword(ctx context.Context, uid int64, plain, descriptio
 	return id, err
 }
 
-// roomFor locks a person who may have limit rows at most, as counted by query.
+// roomFor locks a person who may have limit rows at most, as counted by query, and
+// whose account is not being closed.
 func (t *tx) roomFor(ctx context.Context, uid int64, query string, limit int) error {
 	if err := t.lockPerson(ctx, uid); err != nil {
 		return err
@@ -71,7 +72,7 @@ func (t *tx) roomFor(ctx context.Context, uid int64, query string, limit int) er
 	if n >= limit {
 		return fmt.Errorf("%w: person %d has %d, no more are allowed", ErrConflict, uid, n)
 	}
-	return nil
+	return t.notClosing(ctx, uid)
 }
 
 // FindAppPassword finds a person's app password by its keyed hash and notes its

@@ -38,7 +38,7 @@ const (
 	saltSize       = 16
 	auditHeadQuery = "SELECT seq, hash, mac FROM audit_chain WHERE name = ?"
 	auditHeadSet   = "UPDATE audit_chain SET seq = ?, hash = ?, mac = ? WHERE name = ?"
-	auditInsert    = `INSERT INTO audit (seq, at, type, key_id, request_id, uid, actor, address, text,
+	auditInsert    = ` INTO audit (seq, at, type, key_id, request_id, uid, actor, address, text,
 		salt, digest, hash) VALUES `
 )
 
@@ -54,6 +54,8 @@ type auditor struct {
 	queue  chan *appendCall
 	done   chan struct{}
 	last   Anchor // of this process, used by the writing goroutine only
+	fresh  int    // records since the last call to behind, of the writing goroutine too
+	behind chan struct{}
 }
 
 type appendCall struct {
@@ -136,6 +138,7 @@ func (a *auditor) prepare(ctx context.Context, s *Store) error {
 	a.chain = newChain(s.macs.audit)
 	a.queue = make(chan *appendCall, auditQueue)
 	a.done = make(chan struct{})
+	a.behind = make(chan struct{}, 1)
 	a.insert = map[int]*sql.Stmt{}
 	prepare := func(query string) (*sql.Stmt, error) { return s.w.PrepareContext(ctx, s.dialect.bind(query)) }
 	var err error
@@ -146,7 +149,7 @@ func (a *auditor) prepare(ctx context.Context, s *Store) error {
 		return err
 	}
 	for n := 1; n <= maxInsertRows; n *= 2 {
-		if a.insert[n], err = prepare(auditInsert + rowMarks(n, auditColumns)); err != nil { //nolint:sqlclosecheck // kept prepared, closed with the store
+		if a.insert[n], err = prepare(s.dialect.insert + auditInsert + rowMarks(n, auditColumns)); err != nil { //nolint:sqlclosecheck // kept prepared, closed with the store
 			return err
 		}
 	}
@@ -222,6 +225,7 @@ func (a *auditor) flush(s *Store, calls []*appendCall) {
 	})
 	if err == nil {
 		a.last = head
+		a.wrote(len(records))
 	}
 	for _, call := range calls {
 		call.result <- err

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,6 +26,9 @@ const MaxRecords = 10_000
 const (
 	defaultRecords = 100
 	maxFilterTypes = 256
+
+	recordColumns = `a.seq AS seq, a.at, a.type, a.key_id, a.request_id, a.uid, a.actor, a.address, a.text,
+		a.salt, a.digest, a.hash, a.erased`
 )
 
 // ListRecords reads a page of the security log. Errors: ErrInvalid, ErrUnavailable.
@@ -64,22 +68,19 @@ func (f RecordFilter) query(d *dialect) (string, []any) {
 		for i, t := range f.Types {
 			types[i] = t
 		}
-		add("type IN ("+marks(len(types))+")", types...)
-	}
-	if f.UID != 0 {
-		add("uid = ? AND uid <> 0", f.UID) // the second half lets the partial index serve
+		add("a.type IN ("+marks(len(types))+")", types...)
 	}
 	if !f.Since.IsZero() {
-		add("at >= ?", micros(f.Since))
+		add("a.at >= ?", micros(f.Since))
 	}
 	if !f.Until.IsZero() {
-		add("at < ?", micros(f.Until))
+		add("a.at < ?", micros(f.Until))
 	}
 	if f.Text != "" {
 		p := likeLiteral(lowerASCII(clean(f.Text, maxRecordText)))
 		var any []string
 		for _, column := range []string{"text", "actor", "address", "request_id"} {
-			any = append(any, d.lowerASCII(column)+` LIKE ? ESCAPE '\'`)
+			any = append(any, d.lowerASCII("a."+column)+` LIKE ? ESCAPE '\'`)
 		}
 		add("("+strings.Join(any, " OR ")+")", p, p, p, p)
 	}
@@ -89,20 +90,29 @@ func (f RecordFilter) query(d *dialect) (string, []any) {
 	}
 	switch {
 	case f.After != 0 && f.Newest:
-		add("seq < ?", f.After)
+		add("a.seq < ?", f.After)
 	case f.After != 0:
-		add("seq > ?", f.After)
+		add("a.seq > ?", f.After)
 	}
 	limit := f.Limit
 	if limit <= 0 {
 		limit = defaultRecords
 	}
-	query := `SELECT seq, at, type, key_id, request_id, uid, actor, address, text,
-		salt, digest, hash, erased FROM audit`
-	if len(where) > 0 {
-		query += " WHERE " + strings.Join(where, " AND ")
+	from := func(tables string, conditions ...string) string {
+		query := "SELECT " + recordColumns + " FROM " + tables
+		if all := slices.Concat(conditions, where); len(all) > 0 {
+			query += " WHERE " + strings.Join(all, " AND ")
+		}
+		return query
 	}
-	return query + order + " LIMIT ?", append(args, min(limit, MaxRecords))
+	if f.UID == 0 {
+		return from("audit AS a") + order + " LIMIT ?", append(args, min(limit, MaxRecords))
+	}
+	// What is indexed, and what is not yet; see audit_people.go.
+	query := from("audit_people AS p JOIN audit AS a ON a.seq = p.seq", "p.uid = ?", "a.uid = p.uid") + " UNION ALL " +
+		from("audit AS a", "a.uid = ?", "a.seq > (SELECT seq FROM audit_indexed)") + order + " LIMIT ?"
+	person := append([]any{f.UID}, args...)
+	return query, append(slices.Concat(person, person), min(limit, MaxRecords))
 }
 
 // lowerASCII leaves letters of other scripts alone, as dialect.lowerASCII does.

@@ -172,6 +172,14 @@ func (c *CollabTx) Lock(ctx context.Context, collab int64) error {
 	return c.t.row(ctx, "SELECT id FROM collaborations WHERE id = ?"+c.t.store.dialect.forUpdate, collab).Scan(&id)
 }
 
+// KeyReach tells what an API key that is neither revoked nor expired reaches:
+// its organisation, and the units that it is limited to, one a line. ErrNotFound.
+func (c *CollabTx) KeyReach(ctx context.Context, id int64) (org, units string, err error) {
+	err = c.t.row(ctx, "SELECT org, units FROM api_keys WHERE id = ? AND revoked_at = 0 AND (expires_at = 0 OR expires_at > ?)",
+		id, micros(c.t.store.clock())).Scan(&org, &units)
+	return org, units, err
+}
+
 // KeyGood tells whether an API key is still neither revoked nor expired: the
 // last look before something changes.
 func (c *CollabTx) KeyGood(ctx context.Context, id int64) (bool, error) {

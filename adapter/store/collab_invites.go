@@ -24,32 +24,36 @@ type Invite struct {
 	MemberEnds time.Time // zero: never
 	Reminded   time.Time
 	UID        int64 // who accepted
+	Key        int64 // API key that answers for it; 0: a command
+	SignUpName string
+	TakenUntil time.Time // until when one sign-up keeps others out
 	Stamp
 }
 
 const inviteColumns = `collab_id, identifier, token_hash, email, email_key, role, status, message, sender, inviter,
-	group_ids, expires_at, member_until, reminded_at, uid, ` + stampColumns
+	group_ids, expires_at, member_until, reminded_at, uid, key_id, signup_name, taken_until, ` + stampColumns
 
 func (i *Invite) values() []any {
 	return append([]any{
 		i.Collab, i.Identifier, i.TokenHash, i.Email, i.EmailKey, i.Role, i.Status, i.Message, i.Sender, i.Inviter,
 		listText(i.Groups), micros(i.Expires), micros(i.MemberEnds), micros(i.Reminded), i.UID,
+		i.Key, i.SignUpName, micros(i.TakenUntil),
 	}, i.args()...)
 }
 
 func scanInvite(scan func(...any) error) (Invite, error) {
 	var i Invite
 	var groups string
-	var expires, ends, reminded int64
+	var expires, ends, reminded, taken int64
 	var n stampScan
 	err := scan(append([]any{
 		&i.ID, &i.Collab, &i.Identifier, &i.TokenHash, &i.Email, &i.EmailKey, &i.Role, &i.Status, &i.Message, &i.Sender, &i.Inviter,
-		&groups, &expires, &ends, &reminded, &i.UID,
+		&groups, &expires, &ends, &reminded, &i.UID, &i.Key, &i.SignUpName, &taken,
 	}, n.dest(&i.Stamp)...)...)
 	if err == nil {
 		i.Groups, err = readList[int64](groups)
 	}
-	i.Expires, i.MemberEnds, i.Reminded = when(expires), when(ends), when(reminded)
+	i.Expires, i.MemberEnds, i.Reminded, i.TakenUntil = when(expires), when(ends), when(reminded), when(taken)
 	n.set(&i.Stamp)
 	return i, err
 }
@@ -115,6 +119,36 @@ func (c *CollabTx) MoveInvite(ctx context.Context, id int64, from, to string, ui
 	n, err := c.t.exec(ctx, "UPDATE collab_invitations SET status = ?, uid = ?, updated_at = ?, updated_by = ? WHERE id = ? AND status = ?",
 		to, uid, micros(c.t.store.clock()), clean(by, maxActorLen), id, from)
 	return n > 0, err
+}
+
+// TakeInvite keeps other sign-ups of the same address out until a time, and notes
+// the chosen name; false when another one goes on, or the invitation is not open.
+func (c *CollabTx) TakeInvite(ctx context.Context, i Invite, name string, until time.Time) (bool, error) {
+	now := c.t.store.clock()
+	free := true
+	err := c.t.each(ctx, "SELECT taken_until FROM collab_invitations WHERE email_key = ? ORDER BY id"+c.t.store.dialect.forUpdate,
+		[]any{i.EmailKey}, func(rows *sql.Rows) error {
+			var taken int64
+			err := rows.Scan(&taken)
+			free = free && taken <= micros(now)
+			return err
+		})
+	if err != nil || !free {
+		return false, err
+	}
+	n, err := c.t.exec(ctx, "UPDATE collab_invitations SET signup_name = ?, taken_until = ? WHERE id = ? AND status = 'open'",
+		clean(name, maxNameLen), micros(until), i.ID)
+	return n > 0, err
+}
+
+// ReleaseInvite ends what TakeInvite began; forget drops the chosen name too.
+func (c *CollabTx) ReleaseInvite(ctx context.Context, id int64, forget bool) error {
+	name := ""
+	if forget {
+		name = ", signup_name = ''"
+	}
+	_, err := c.t.exec(ctx, "UPDATE collab_invitations SET taken_until = 0"+name+" WHERE id = ?", id)
+	return err
 }
 
 // DeleteInvite removes an invitation; one that is not there is no error.

@@ -35,6 +35,7 @@ type OrgSettings struct {
 	RequiresApproval  bool     `json:"requires_approval,omitempty"`
 	InvitationDays    int      `json:"invitation_days,omitempty"`
 	ReportDeclinedInv bool     `json:"report_declined,omitempty"`
+	SignUp            bool     `json:"sign_up,omitempty"` // strangers may make an account by invitation
 }
 
 const orgColumns = "identifier, uuid4, short_name, name, settings, " + stampColumns

@@ -38,13 +38,19 @@ type dialect struct {
 	name      string
 	goose     goose.Dialect
 	forUpdate string         // appended to a SELECT that must lock its row
+	insert    string         // of rows in a transaction that is undone when one of them fails
 	snapshot  *sql.TxOptions // a transaction that reads one moment of the database
 	rebound   sync.Map       // query with ? -> query with $1
 }
 
 func sqliteDialect() *dialect {
 	// One writer at a time (_txlock=immediate) locks everything: no row locks needed.
-	return &dialect{name: dialectSQLite, goose: goose.DialectSQLite3}
+	return &dialect{
+		name:  dialectSQLite,
+		goose: goose.DialectSQLite3,
+		// Otherwise SQLite copies every page first, to be able to undo this one statement.
+		insert: "INSERT OR FAIL",
+	}
 }
 
 func postgresDialect() *dialect {
@@ -52,6 +58,7 @@ func postgresDialect() *dialect {
 		name:      dialectPostgres,
 		goose:     goose.DialectPostgres,
 		forUpdate: " FOR UPDATE",
+		insert:    "INSERT",
 		snapshot:  &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 	}
 }

@@ -14,6 +14,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: the value is taken, or other rows depend on the old one.
 	ErrConflict = errors.New("conflict")
+	// ErrStale: another change came first.
+	ErrStale = errors.New("changed meanwhile")
 	// ErrInvalid: a value that may not be stored.
 	ErrInvalid = errors.New("invalid value")
 	// ErrUnavailable: the database does not answer, does not accept writes, or
@@ -40,7 +42,7 @@ var (
 // ours tells whether err already speaks the vocabulary of this package.
 func ours(err error) bool {
 	for _, known := range []error{
-		ErrNotFound, ErrConflict, ErrInvalid, ErrUnavailable, ErrClosed, ErrExhausted,
+		ErrNotFound, ErrConflict, ErrStale, ErrInvalid, ErrUnavailable, ErrClosed, ErrExhausted,
 		ErrWrongKey, ErrSchemaNewer, ErrTampered, ErrUnreadable, ErrKeyRefused,
 	} {
 		if errors.Is(err, known) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/base32"
+	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -18,6 +19,7 @@ const (
 	// IntentAdmit: a person is made who then sets the password of his choice. Until
 	// that is done the entry has the first password of the intent.
 	IntentAdmit = "admit"
+	IntentEdit  = "edit" // anything else that something here depends on
 )
 
 // keepIntents is how long ended intents stay, for Begin to count them.
@@ -36,9 +38,21 @@ type Intent struct {
 	DN        string // before the change
 	Group     bool
 	Actor     string
+	KeyID     int64 // the key that the change is asked for with, while it is new; 0: none
 	Address   string
 	RequestID string
+	Version   string       // of the entry before the change; "" where it has none
+	Extras    *ExtraChange // what follows in stored attributes; nil: nothing
 	Created   time.Time
+}
+
+// subject names the entry for stored attributes.
+func (i Intent) subject() ExtraSubject {
+	x := ExtraSubject{Kind: KindPerson, Directory: i.Directory, Stable: i.Stable}
+	if i.Group {
+		x.Kind = KindGroup
+	}
+	return x
 }
 
 func (i Intent) closes() bool { return i.Kind == IntentDisable || i.Kind == IntentDelete }
@@ -48,20 +62,22 @@ func (i Intent) closes() bool { return i.Kind == IntentDisable || i.Kind == Inte
 // person whose account is to be closed cannot sign in.
 //
 // ErrExhausted: the actor has closed limit accounts within window already; with
-// limit 0 there is none.
+// limit 0 there is none. With Extras also ErrConflict (another entry has the
+// external id), ErrStale and ErrInvalid. A *KeyRefusal when the key ended.
 func (s *Store) BeginIntent(ctx context.Context, i Intent, owner string, lease time.Duration, limit int, window time.Duration) (int64, error) {
 	now := s.clock()
+	extras, err := i.extrasText()
+	if err != nil {
+		return 0, s.fail(ctx, "begin a change", err)
+	}
 	var id int64
-	err := s.write(ctx, "begin a change", func(ctx context.Context, t *tx) error {
+	err = s.write(ctx, "begin a change", func(ctx context.Context, t *tx) error {
+		if err := t.keyIsGood(ctx, i.KeyID, now); err != nil {
+			return err
+		}
 		if i.closes() && limit > 0 {
-			var n int
-			err := t.row(ctx, "SELECT count(*) FROM write_intents WHERE actor = ? AND created_at > ? AND closes = 1",
-				clean(i.Actor, maxActorLen), micros(now.Add(-window))).Scan(&n)
-			if err != nil {
+			if err := t.mayClose(ctx, i.Actor, now, limit, window); err != nil {
 				return err
-			}
-			if n >= limit {
-				return fmt.Errorf("%w: %d accounts closed in %s", ErrExhausted, n, window)
 			}
 		}
 		closes := 0
@@ -73,9 +89,13 @@ func (s *Store) BeginIntent(ctx context.Context, i Intent, owner string, lease t
 			kind = "group " + kind
 		}
 		err := t.row(ctx, `INSERT INTO write_intents (kind, closes, uid, directory, stable, name, dn, actor, address, request_id,
-			owner, lease_until, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+			owner, lease_until, created_at, extras, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
 			kind, closes, i.UID, i.Directory, i.Stable, clean(i.Name, maxIntentText), clean(i.DN, maxIntentText), clean(i.Actor, maxActorLen),
-			clean(i.Address, maxActorLen), clean(i.RequestID, maxActorLen), owner, micros(now.Add(lease)), micros(now)).Scan(&id)
+			clean(i.Address, maxActorLen), clean(i.RequestID, maxActorLen), owner, micros(now.Add(lease)), micros(now),
+			extras, clean(i.Version, maxActorLen)).Scan(&id)
+		if err == nil && extras != "" {
+			err = t.reserveExtras(ctx, i.subject(), i.Extras, id)
+		}
 		if err != nil || closes == 0 || i.UID == 0 {
 			return err
 		}
@@ -90,6 +110,43 @@ func (s *Store) BeginIntent(ctx context.Context, i Intent, owner string, lease t
 func (s *Store) FirstPassword(intent int64) string {
 	sum := mac(s.macs.loginKeys, []byte("first password"), uidBytes(intent))
 	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:20]) + "-a1"
+}
+
+// extrasText is what an intent's row holds of stored attributes.
+func (i Intent) extrasText() (string, error) {
+	if i.Extras.Empty() {
+		return "", nil
+	}
+	if err := i.Extras.valid(); err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(i.Extras)
+	return string(text), err
+}
+
+// keyIsGood refuses a change whose key ended since it was looked up.
+func (t *tx) keyIsGood(ctx context.Context, id int64, now time.Time) error {
+	if id == 0 {
+		return nil
+	}
+	var good int
+	err := t.row(ctx, "SELECT count(*) FROM api_keys WHERE id = ? AND revoked_at = 0 AND (expires_at = 0 OR expires_at > ?)",
+		id, micros(now)).Scan(&good)
+	if err == nil && good == 0 {
+		err = &KeyRefusal{Reason: RefusedRevoked, KeyID: id}
+	}
+	return err
+}
+
+// mayClose refuses one who closed too many accounts already.
+func (t *tx) mayClose(ctx context.Context, actor string, now time.Time, limit int, window time.Duration) error {
+	var n int
+	err := t.row(ctx, "SELECT count(*) FROM write_intents WHERE actor = ? AND created_at > ? AND closes = 1",
+		clean(actor, maxActorLen), micros(now.Add(-window))).Scan(&n)
+	if err == nil && n >= limit {
+		err = fmt.Errorf("%w: %d accounts closed in %s", ErrExhausted, n, window)
+	}
+	return err
 }
 
 // setClosing makes locals.closing what the open intents say.
@@ -124,21 +181,37 @@ const (
 	ForgetAll
 )
 
+// Ending is how a change came out.
+type Ending struct {
+	Then Aftermath
+	Done bool   // it was made: the stored attributes follow it
+	Made string // permanent id of an entry that it made
+	Gone bool   // the entry is gone, and with it what is stored of it
+}
+
 // EndIntent ends an intent, with what follows locally and its records in the
 // security log, in one transaction. Twice does nothing the second time.
-func (s *Store) EndIntent(ctx context.Context, id int64, then Aftermath, note ...Record) error {
+func (s *Store) EndIntent(ctx context.Context, id int64, end Ending, note ...Record) error {
 	return s.write(ctx, "end a change", func(ctx context.Context, t *tx) error {
 		var uid, closes int64
-		err := t.row(ctx, "UPDATE write_intents SET ended_at = ? WHERE id = ? AND ended_at = 0 RETURNING uid, closes",
-			micros(s.clock()), id).Scan(&uid, &closes)
+		var kind, extras string
+		x := ExtraSubject{Kind: KindPerson}
+		err := t.row(ctx, `UPDATE write_intents SET ended_at = ? WHERE id = ? AND ended_at = 0
+			RETURNING uid, closes, kind, directory, stable, extras`, micros(s.clock()), id).Scan(&uid, &closes, &kind, &x.Directory, &x.Stable, &extras)
 		if isNoRows(err) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		if _, group := cutGroup(kind); group {
+			x.Kind = KindGroup
+		}
+		if err := t.endExtras(ctx, id, x, extras, end); err != nil {
+			return err
+		}
 		if uid != 0 {
-			if err := t.follow(ctx, uid, then); err != nil {
+			if err := t.follow(ctx, uid, end.Then); err != nil {
 				return err
 			}
 			if closes != 0 {
@@ -158,6 +231,15 @@ func (t *tx) follow(ctx context.Context, uid int64, then Aftermath) error {
 		return nil
 	}
 	if err := t.lockPerson(ctx, uid); err != nil {
+		return err
+	}
+	if _, err := t.exec(ctx, "INSERT INTO locals (uid) VALUES (?) ON CONFLICT (uid) DO NOTHING", uid); err != nil {
+		return err
+	}
+	if _, err := t.exec(ctx, "UPDATE locals SET closings = closings + 1, revision = revision + 1 WHERE uid = ?", uid); err != nil {
+		return err
+	}
+	if err := t.changed(ctx, TableLocals, uid); err != nil {
 		return err
 	}
 	switch then {
@@ -180,10 +262,21 @@ func (t *tx) closeAccount(ctx context.Context, uid int64) error {
 	if err := t.endSessionsOf(ctx, uid); err != nil {
 		return err
 	}
-	if err := t.changed(ctx, TableLocals, uid); err != nil {
+	return t.revokeKeysOf(ctx, uid)
+}
+
+// notClosing refuses what gives a way in to somebody whose account is being closed.
+// The caller has locked the person.
+func (t *tx) notClosing(ctx context.Context, uid int64) error {
+	var closing int64
+	err := t.row(ctx, "SELECT closing FROM locals WHERE uid = ?", uid).Scan(&closing)
+	if err != nil && !isNoRows(err) {
 		return err
 	}
-	return t.revokeKeysOf(ctx, uid)
+	if closing != 0 {
+		return fmt.Errorf("%w: the account of person %d is being closed", ErrConflict, uid)
+	}
+	return nil
 }
 
 // RenewIntents keeps the open intents of a process its own.
@@ -217,12 +310,17 @@ func (s *Store) ClaimIntents(ctx context.Context, owner string, lease time.Durat
 		list = nil
 		return t.each(ctx, `UPDATE write_intents SET owner = ?, lease_until = ? WHERE ended_at = 0 AND lease_until <= ? AND id IN
 			(SELECT id FROM write_intents WHERE ended_at = 0 AND lease_until <= ? ORDER BY id LIMIT ?)
-			RETURNING id, kind, uid, directory, stable, name, dn, actor, address, request_id, created_at`,
+			RETURNING id, kind, uid, directory, stable, name, dn, actor, address, request_id, version, extras, created_at`,
 			[]any{owner, micros(now.Add(lease)), micros(now), micros(now), limit}, func(rows *sql.Rows) error {
 				var i Intent
 				var created int64
-				err := rows.Scan(&i.ID, &i.Kind, &i.UID, &i.Directory, &i.Stable, &i.Name, &i.DN, &i.Actor, &i.Address, &i.RequestID, &created)
+				var extras string
+				err := rows.Scan(&i.ID, &i.Kind, &i.UID, &i.Directory, &i.Stable, &i.Name, &i.DN, &i.Actor, &i.Address, &i.RequestID, &i.Version, &extras, &created)
 				i.Created = when(created)
+				if extras != "" && err == nil {
+					i.Extras = new(ExtraChange)
+					err = json.Unmarshal([]byte(extras), i.Extras)
+				}
 				if kind, ok := cutGroup(i.Kind); ok {
 					i.Kind, i.Group = kind, true
 				}

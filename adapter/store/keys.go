@@ -32,7 +32,16 @@ type NewKey struct {
 	User     int64     // numeric id of the one person it stands for; 0: none
 	Org      string    // the one organisation it is good for; "": none
 	Units    string    // the organisation's units that it is limited to, one a line; "": all
-	Value    string    `json:"-"` // an existing key of another system; "": make one
+	Grant
+	Value string `json:"-"` // an existing key of another system; "": make one
+}
+
+// Grant is what only keys for SCIM have.
+type Grant struct {
+	Scopes    string // read, write, password, with commas
+	Domain    string // provisioning domain whose external ids it sees
+	Profile   string // how its requests are read
+	Directory string // where it creates; "": the first that may be written
 }
 
 // Format keeps the key out of every printed form.
@@ -54,6 +63,7 @@ type Key struct {
 	Expires  time.Time // zero: never
 	Revoked  time.Time // zero: not
 	LastUsed time.Time // zero: never; written now and then, not with each use
+	Grant
 }
 
 // Refusal says why a key opens nothing.
@@ -134,8 +144,8 @@ func mistyped(plain string) bool {
 
 // CreateKey makes an API key, or takes over n.Value. The plain key is returned
 // once and kept nowhere. The records that note makes of it go into the security log
-// together with the key. ErrConflict when that key is there already, ErrNotFound
-// when n.User is nobody, ErrInvalid, ErrUnavailable.
+// together with the key. ErrConflict when that key is there already or the
+// account of n.User is being closed, ErrNotFound when n.User is nobody, ErrInvalid, ErrUnavailable.
 func (s *Store) CreateKey(ctx context.Context, n NewKey, note ...func(plain string) Record) (Key, string, error) {
 	plain := n.Value
 	if plain == "" {
@@ -147,20 +157,23 @@ func (s *Store) CreateKey(ctx context.Context, n NewKey, note ...func(plain stri
 	key := Key{
 		API: n.API, Level: clean(n.Level, maxLabelLen), Label: clean(n.Label, maxLabelLen),
 		Enforced: n.Enforced, User: n.User, Org: clean(n.Org, maxLabelLen), Units: n.Units,
-		Created: when(micros(s.clock())), Expires: when(micros(n.Expires)),
+		Grant: n.Grant, Created: when(micros(s.clock())), Expires: when(micros(n.Expires)),
 	}
 	user := sql.NullInt64{Int64: n.User, Valid: n.User != 0}
 	err := s.write(ctx, "create key", func(ctx context.Context, t *tx) error {
 		if user.Valid {
 			var id int64
-			if err := t.row(ctx, "SELECT id FROM person_ids WHERE id = ?", n.User).Scan(&id); err != nil {
+			if err := t.row(ctx, "SELECT id FROM person_ids WHERE id = ?"+s.dialect.forUpdate, n.User).Scan(&id); err != nil {
+				return err
+			}
+			if err := t.notClosing(ctx, n.User); err != nil {
 				return err
 			}
 		}
-		err := t.row(ctx, `INSERT INTO api_keys (api, hash, level, label, enforced, user_uid, org, units, created_at, expires_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		err := t.row(ctx, `INSERT INTO api_keys (api, hash, level, label, enforced, user_uid, org, units, created_at, expires_at,
+			scopes, domain, profile, directory) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
 			key.API, s.keyHash(plain), key.Level, key.Label, key.Enforced, user, key.Org, key.Units,
-			micros(key.Created), micros(key.Expires)).Scan(&key.ID)
+			micros(key.Created), micros(key.Expires), key.Scopes, key.Domain, key.Profile, key.Directory).Scan(&key.ID)
 		if err != nil {
 			return err
 		}
@@ -197,7 +210,7 @@ func checkNewKey(n NewKey, plain string) error {
 func (s *Store) keyHash(plain string) []byte { return mac(s.macs.apiKeys, []byte(plain)) }
 
 const keyColumns = `id, api, hash, level, label, enforced, user_uid, org, units,
-	created_at, expires_at, revoked_at, used_at`
+	created_at, expires_at, revoked_at, used_at, scopes, domain, profile, directory`
 
 func scanKey(scan func(...any) error) (Key, []byte, error) {
 	var k Key
@@ -205,7 +218,7 @@ func scanKey(scan func(...any) error) (Key, []byte, error) {
 	var user sql.NullInt64
 	var created, expires, revoked, used int64
 	err := scan(&k.ID, &k.API, &hash, &k.Level, &k.Label, &k.Enforced, &user, &k.Org, &k.Units,
-		&created, &expires, &revoked, &used)
+		&created, &expires, &revoked, &used, &k.Scopes, &k.Domain, &k.Profile, &k.Directory)
 	k.User = user.Int64
 	k.Created, k.Expires, k.Revoked, k.LastUsed = when(created), when(expires), when(revoked), when(used)
 	return k, hash, err

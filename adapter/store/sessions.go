@@ -17,21 +17,54 @@ const (
 
 func (s *Store) sessionHash(token string) []byte { return mac(s.macs.sessions, []byte(token)) }
 
+// AnyEpoch stands for "not known": no look is taken at it.
+const AnyEpoch = -1
+
 // PutSession stores what a session holds, encrypted; uid is whose it is, 0 while
-// that is not known. A session that was ended stays ended. ErrInvalid when it is
-// too large.
-func (s *Store) PutSession(ctx context.Context, token string, uid int64, data []byte, expires time.Time) error {
+// that is not known, and epoch is Local.Closings as it was before the person was
+// let in. A session that was ended stays ended, and a new one is ended from the
+// start while the account is being closed or after epoch has passed: who was let
+// in a moment before the account was closed is not kept. ErrInvalid when it is too
+// large.
+func (s *Store) PutSession(ctx context.Context, token string, uid, epoch int64, data []byte, expires time.Time) error {
 	if token == "" || len(token) > maxSessionToken || len(data) > maxSessionData {
 		return s.fail(ctx, "session", invalidf("%d bytes in a session", len(data)))
 	}
 	hash := s.sessionHash(token)
 	sealed := s.box.seal(data, tableSessions, "data", hex.EncodeToString(hash))
 	return s.write(ctx, "session", func(ctx context.Context, t *tx) error {
-		_, err := t.exec(ctx, `INSERT INTO sessions (hash, uid, data, ended, expires_at) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (hash) DO UPDATE SET uid = excluded.uid, data = excluded.data, expires_at = excluded.expires_at
-			WHERE sessions.ended = ?`, hash, uid, sealed, false, micros(expires), false)
+		over, err := t.epochOver(ctx, uid, epoch)
+		if err != nil {
+			return err
+		}
+		if over {
+			sealed = []byte{}
+		}
+		_, err = t.exec(ctx, `INSERT INTO sessions (hash, uid, data, ended, expires_at) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT (hash) DO UPDATE SET uid = excluded.uid, data = excluded.data, ended = excluded.ended, expires_at = excluded.expires_at
+			WHERE sessions.ended = ?`, hash, uid, sealed, over, micros(expires), false)
 		return err
 	})
+}
+
+// epochOver tells whether a person's sessions were ended since epoch, or are about
+// to be. It locks the person.
+func (t *tx) epochOver(ctx context.Context, uid, epoch int64) (bool, error) {
+	if uid == 0 || epoch == AnyEpoch {
+		return false, nil
+	}
+	if err := t.lockPerson(ctx, uid); err != nil {
+		if isNoRows(err) {
+			return true, nil
+		}
+		return false, err
+	}
+	var closing, closings int64
+	err := t.row(ctx, "SELECT closing, closings FROM locals WHERE uid = ?", uid).Scan(&closing, &closings)
+	if isNoRows(err) {
+		return epoch != 0, nil
+	}
+	return closing != 0 || closings != epoch, err
 }
 
 // Session reads what PutSession stored. ErrNotFound when there is no such

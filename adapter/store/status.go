@@ -29,6 +29,7 @@ type Local struct {
 	HasPIN   bool
 	HasTOTP  bool
 	Closing  bool  // the account is being disabled or deleted at this moment
+	Closings int64 // how often sessions were ended because of a change of the account
 	Revision int64 // grows with every change
 }
 
@@ -41,12 +42,12 @@ func (l Local) Overlay() Status {
 }
 
 const localColumns = `terminated, locked, must_change, alert, status_by, status_at,
-	pin_hash IS NOT NULL, totp_secret IS NOT NULL, closing <> 0, revision`
+	pin_hash IS NOT NULL, totp_secret IS NOT NULL, closing <> 0, closings, revision`
 
 func (l *Local) fields(at *int64) []any {
 	return []any{
 		&l.Terminated, &l.Locked, &l.MustChange, &l.Alert, &l.StatusBy, at,
-		&l.HasPIN, &l.HasTOTP, &l.Closing, &l.Revision,
+		&l.HasPIN, &l.HasTOTP, &l.Closing, &l.Closings, &l.Revision,
 	}
 }
 

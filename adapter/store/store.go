@@ -283,6 +283,11 @@ func (s *Store) maintainLoop(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-s.audit.behind:
+			if err := s.indexRecords(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("the index of the security log is behind", "error", err)
+			}
+			continue
 		case <-tick.C:
 		}
 		if err := s.Maintain(ctx); err != nil && ctx.Err() == nil {
@@ -296,8 +301,8 @@ func (s *Store) maintainLoop(ctx context.Context) {
 }
 
 // Maintain deletes what is no longer needed: failure counters and codes that ran
-// out or are too many, and announcements that everybody has read. It runs by itself
-// every half minute.
+// out or are too many, and announcements that everybody has read; it also indexes
+// the security log. It runs by itself every half minute.
 func (s *Store) Maintain(ctx context.Context) error {
 	s.fails.Store(0)
 	if err := s.purgeThrottle(ctx); err != nil {
@@ -316,6 +321,9 @@ func (s *Store) Maintain(ctx context.Context) error {
 		return err
 	}
 	if err := s.purgeAnswers(ctx); err != nil {
+		return err
+	}
+	if err := s.indexRecords(ctx); err != nil {
 		return err
 	}
 	return s.purgeChanges(ctx)

@@ -135,7 +135,10 @@ func (a *app) joinPopulation() error {
 }
 
 func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
-	c := adapter.Config{ClosingLimit: cfg.Limits.Closings, LoginInterval: cfg.APIs.Action.LoginInterval, Issuer: cfg.APIs.Action.Title}
+	c := adapter.Config{
+		ClosingLimit: cfg.Limits.Closings, LoginInterval: cfg.APIs.Action.LoginInterval, Issuer: cfg.APIs.Action.Title,
+		MinPasswordLength: cfg.Pages.MinPasswordLength,
+	}
 	if c.LoginInterval == 0 {
 		c.LoginInterval = -1 // 0 switches it off in the configuration, and is the default in the adapter
 	}
@@ -184,7 +187,7 @@ func (a *app) newServer() (*httpapi.Server, error) {
 	server, err := httpapi.New(httpapi.Config{
 		Listen: a.cfg.Listen, CertFile: a.cfg.TLS.CertFile, KeyFile: a.cfg.TLS.KeyFile,
 		TrustedProxies: a.cfg.TrustedProxies,
-		MaxHeader:      int(l.Header), MaxBody: int64(l.Body), MaxConnections: l.Concurrency, LargerBodies: largerBodies(a.cfg),
+		MaxHeader:      int(l.Header), MaxBody: int64(l.Body), MaxConnections: l.Concurrency, LargerBodies: largerBodies(a.cfg), OwnBodies: ownBodies(a.cfg),
 		ReadHeaderTimeout: l.ReadHeaderTimeout, ReadTimeout: l.ReadTimeout, WriteTimeout: l.WriteTimeout,
 		IdleTimeout: l.IdleTimeout, ShutdownTimeout: l.ShutdownTimeout,
 		MetricsListen: a.cfg.Metrics.Listen,
@@ -198,25 +201,37 @@ func (a *app) newServer() (*httpapi.Server, error) {
 	}, func() float64 { return float64(a.adapter.Restarts()) }))
 }
 
-// newPages makes the pages for people, beside the action API.
-func (a *app) newPages() (*console.Console, error) {
-	c := a.cfg.APIs.Action
+// pagesConfig is what the pages take from the configuration.
+func pagesConfig(cfg *configs.Config) (console.Config, error) {
+	c := cfg.APIs.Action
 	zone, err := time.LoadLocation(c.Timezone)
 	if err != nil {
-		return nil, fmt.Errorf("apis.action.timezone: %w", err)
+		return console.Config{}, fmt.Errorf("apis.action.timezone: %w", err)
 	}
 	var apps []console.App
 	for _, app := range c.Apps {
 		apps = append(apps, console.App{Title: app.Title, URL: app.URL})
 	}
-	words, err := texts.Load(c.Language, c.TextsFile)
+	return console.Config{
+		Title: c.Title, Prefix: c.Prefix, BaseURL: cfg.ExternalURL(), Language: c.Language, Timezone: zone, Apps: apps, Mobile: c.Mobile,
+		PersonalKeys: cfg.APIs.UserManagement.Enabled,
+		IdleTimeout:  cfg.Pages.IdleTimeout, MaxAge: cfg.Pages.MaxAge, FreshFor: cfg.Pages.FreshFor,
+	}, nil
+}
+
+// newPages makes the pages for people, beside the action API.
+func (a *app) newPages() (*console.Console, error) {
+	settings, err := pagesConfig(a.cfg)
 	if err != nil {
 		return nil, err
 	}
-	return console.New(console.Config{
-		Title: c.Title, Prefix: c.Prefix, BaseURL: a.cfg.ExternalURL(), Language: c.Language, Timezone: zone, Apps: apps, Mobile: c.Mobile,
-		PersonalKeys: a.cfg.APIs.UserManagement.Enabled,
-	}, console.Deps{Adapter: a.adapter, Alerts: a.adapter, Collaborations: a.pagesCollaborations(), Texts: words, Log: a.log})
+	words, err := texts.Load(settings.Language, a.cfg.APIs.Action.TextsFile)
+	if err != nil {
+		return nil, err
+	}
+	return console.New(settings, console.Deps{
+		Adapter: a.adapter, Alerts: a.adapter, Collaborations: a.pagesCollaborations(), Texts: words, Log: a.log,
+	})
 }
 
 // readiness says for /readyz what works and what does not. A directory that is
@@ -276,7 +291,7 @@ func (a *app) Run(ctx context.Context) error {
 	}
 	work.Go(func() error { return a.adapter.Run(background) })
 	if a.cfg.APIs.Collaboration.Enabled {
-		work.Go(func() error { return a.collabs.Run(background) })
+		work.Go(func() error { a.runCollaborations(background); return nil })
 	}
 	err := a.server.Run(ctx)
 	stop()

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -86,15 +88,25 @@ func normalPeople(d *sample.Directory, n int) []sample.Person {
 // connections, to the same server with the same passwords.
 func BenchmarkAuth(b *testing.B) {
 	server, d := startSample(b, benchPeople)
-	s := start(b, server, setup{top: "log: {level: warn}"})
-	s.waitReady()
+	url := "http://" + freeAddress(b)
+	path := writeConfig(b, server, setup{
+		dataDir: filepath.Join(b.TempDir(), "data"),
+		listen:  strings.TrimPrefix(url, "http://"), top: "log: {level: warn}",
+	})
+	key := makeKey(b, path)
+	c := startChild(b, "serve", "--config", path)
+	c.url = url
+	c.waitReady()
+	processes := []process{{"client", os.Getpid()}, {"portico", c.cmd.Process.Pid}, {"slapd", server.PID()}}
 	people := normalPeople(d, 1000)
 	for _, workers := range workerCounts() {
-		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) { benchAuth(b, server, s, people, workers) })
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+			benchAuth(b, server, c.as(key), people, workers, processes)
+		})
 	}
 }
 
-func benchAuth(b *testing.B, server *testenv.LDAPServer, s *service, people []sample.Person, workers int) {
+func benchAuth(b *testing.B, server *testenv.LDAPServer, s *service, people []sample.Person, workers int, processes []process) {
 	conns := dialMany(b, server, workers, false)
 	clients := make([]*leanClient, workers)
 	for i := range clients {
@@ -115,7 +127,18 @@ func benchAuth(b *testing.B, server *testenv.LDAPServer, s *service, people []sa
 			err = errors.New(body)
 		}
 		return err
-	})
+	}, processes...)
+}
+
+// freeAddress is one that nobody listens on right now.
+func freeAddress(b testing.TB) string {
+	b.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
 }
 
 // BenchmarkUserinfo: a warm userinfo beside a bare handler that gives the same bytes.

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"sync"
+
 	"portico/adapter"
 	"portico/adapter/collaboration"
 	"portico/configs"
@@ -17,14 +20,18 @@ const maxLogo = 2 << 20
 func (a *app) newCollaborations(settings adapter.Config) *collaboration.Collaborations {
 	c := a.cfg.APIs.Collaboration
 	deps := collaboration.Deps{
-		People: a.adapter, Post: a.adapter, Store: a.store, Texts: settings.Mail.Texts, Log: a.log,
+		People: a.adapter, Accounts: a.adapter, Directory: a.adapter, Post: a.adapter, Store: a.store, Texts: settings.Mail.Texts, Log: a.log,
 	}
 	if c.FetchLogos {
 		deps.Fetch = webfetch.New(maxLogo)
 	}
 	return collaboration.New(collaboration.Config{
 		UserID: c.UserID, Cleanse: c.CleanseShortNames, RequireShortName: c.RequireShortName, PastExpiry: c.PastExpiry,
-		InvitationDays: c.InvitationDays, PagePath: a.cfg.APIs.Action.Prefix,
+		InvitationDays: c.InvitationDays, PagePath: a.cfg.APIs.Action.Prefix, SignUpDirectory: c.SignUpDirectory,
+		Container: c.WriteContainer, WriteDirectory: c.WriteDirectory, VisibleAsGroups: c.VisibleAsGroups,
+		InvitationRemind: c.InvitationRemind, InvitationPurge: c.InvitationPurge,
+		CollabWarn: c.Warn, CollabPurge: c.Purge, CollabIdle: c.Idle,
+		MembershipWarn: c.MembershipWarn, MembershipPurge: c.MembershipPurge, JobInterval: c.JobInterval,
 	}, deps)
 }
 
@@ -49,4 +56,15 @@ func largerBodies(cfg *configs.Config) map[string]int64 {
 		return nil
 	}
 	return collabapi.LargerBodies()
+}
+
+// runCollaborations does the jobs of the collaborations until ctx ends, and again
+// after a panic.
+func (a *app) runCollaborations(ctx context.Context) {
+	var work sync.WaitGroup
+	work.Go(func() { a.adapter.Restarting(ctx, "collaborations", a.collabs.Run) })
+	if a.cfg.APIs.Collaboration.WriteContainer != "" {
+		work.Go(func() { a.adapter.Restarting(ctx, "collaborations in the directory", a.collabs.RunWrites) })
+	}
+	work.Wait()
 }

@@ -103,6 +103,10 @@ func (p *program) introduce(ctx context.Context, a *app, path string, accounts [
 	if err != nil {
 		return err
 	}
+	_, scimKey, err := a.adapter.CreateKey(ctx, adapter.KeyRequest{API: "scim", Label: "demo", Scopes: adapter.SCIMScopeNames()})
+	if err != nil {
+		return err
+	}
 	collabKey, err := a.demoCollaborations(ctx)
 	if err != nil {
 		return err
@@ -112,7 +116,7 @@ func (p *program) introduce(ctx context.Context, a *app, path string, accounts [
 		return err
 	}
 	return t.Execute(p.out, map[string]any{
-		"URL": "http://" + a.server.Addr().String(), "Key": key, "CollabKey": collabKey, "Config": path, "Members": members, "Personal": personal, "Accounts": worthShowing(accounts),
+		"URL": "http://" + a.server.Addr().String(), "Key": key, "CollabKey": collabKey, "SCIM": scimKey, "Config": path, "Members": members, "Personal": personal, "Accounts": worthShowing(accounts),
 	})
 }
 

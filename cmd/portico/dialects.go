@@ -17,6 +17,13 @@ func (a *app) dialects() ([]httpapi.Dialect, error) {
 		}
 		list = append(list, api)
 	}
+	if a.cfg.APIs.SCIM.Enabled {
+		service, err := a.newSCIM()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, service)
+	}
 	pages, err := a.newPages()
 	if err != nil {
 		return nil, err

@@ -38,6 +38,11 @@ Without --apply nothing is stored: the report says what would happen and what
 does not match. It may be run again at any time: what was taken over before, and
 what was changed here since, is left alone.
 
+Groups are those of the directory: one that has the name of a group there gets its
+number. Portico keeps no groups of its own, so the others are not taken over; the
+report lists them, with --json their members too. Make them in the directory and
+import again: their numbers are kept free for them.
+
 Do it before the service is used: a number that Portico has given to somebody
 else in the meantime is never taken away again.`,
 		Args: cobra.NoArgs,
@@ -116,7 +121,7 @@ func (d directoryGroups) GroupsByName(ctx context.Context, name string) ([]*dire
 	for _, m := range d.members {
 		request, err := m.mapper.GroupByName(name)
 		if err != nil {
-			return nil, nil //nolint:nilerr // a name that cannot be asked for is nobody's
+			continue // a name that cannot be asked for is nobody's here
 		}
 		result, err := m.client.Search(ctx, request)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,6 +44,9 @@ func (p *program) keyCreate(config *string) *cobra.Command {
 				}
 			}
 			return p.withTool(cmd.Context(), *config, func(ctx context.Context, t *app) error {
+				if err := knownDirectory(t, r.Directory); err != nil {
+					return err
+				}
 				info, plain, err := t.adapter.CreateKey(ctx, r)
 				if err != nil {
 					return keyError(err)
@@ -58,10 +62,14 @@ func (p *program) keyCreate(config *string) *cobra.Command {
 	f.StringVar(&r.Label, "label", "", "who uses the key")
 	f.StringVar(&r.Level, "level", "", "what it may do; action: "+strings.Join(adapter.LevelNames(), ", ")+" (default full)")
 	f.StringVar(&expires, "expires", "", "how long it lives, such as 90d or 12h (default for ever)")
-	f.StringVar(&user, "user", "", "user name of the person that the key stands for (usermanagement)")
+	f.StringVar(&user, "user", "", "user name of the person that the key stands for (usermanagement, scim)")
 	f.StringVar(&r.Org, "org", "", "organisation that the key is good for (collaboration)")
 	f.StringSliceVar(&r.Units, "units", nil, "units of the organisation that the key is limited to (collaboration)")
 	f.BoolVar(&r.ReadOnly, "read-only", false, "the key changes nothing (collaboration)")
+	f.StringSliceVar(&r.Scopes, "scope", nil, "what the key may do: "+strings.Join(adapter.SCIMScopeNames(), ", ")+" (scim; default read,write)")
+	f.StringVar(&r.Profile, "profile", "", "how requests are read: "+strings.Join(adapter.SCIMProfileNames(), ", ")+" (scim; default lenient)")
+	f.StringVar(&r.Domain, "domain", "", "provisioning domain, whose external ids the key sees (scim; default "+adapter.DefaultDomain+")")
+	f.StringVar(&r.Directory, "directory", "", "directory that the key creates in (scim; default the first that may be written)")
 	f.StringVar(&r.Value, "value", "", "take over this existing key; other users of the machine can see it, better use --value-file")
 	f.StringVar(&valueFile, "value-file", "", "take over the existing key in this file; - is standard input")
 	f.BoolVar(&r.Lenient, "lenient", false, "log what is above the key's level instead of refusing it (for keys of old clients)")
@@ -99,10 +107,10 @@ func (p *program) keyList(config *string) *cobra.Command {
 				if asJSON {
 					return writeJSON(p.out, keys)
 				}
-				rows := [][]string{{"ID", "API", "LEVEL", "STATE", "LAST USED", "LABEL"}}
+				rows := [][]string{{"ID", "API", "LEVEL", "SCOPE", "STATE", "LAST USED", "LABEL"}}
 				for _, k := range keys {
 					rows = append(rows, []string{
-						strconv.FormatInt(k.ID, 10), k.API, k.Level, keyState(k, time.Now()), when(k.LastUsed), k.Label,
+						strconv.FormatInt(k.ID, 10), k.API, k.Level, keyScope(k), keyState(k, time.Now()), when(k.LastUsed), k.Label,
 					})
 				}
 				return writeTable(p.out, rows)
@@ -112,6 +120,33 @@ func (p *program) keyList(config *string) *cobra.Command {
 	cmd.Flags().StringVar(&api, "api", "", "only keys of this API")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// knownDirectory refuses the name of a directory that is not configured.
+func knownDirectory(t *app, name string) error {
+	if name == "" {
+		return nil
+	}
+	var names []string
+	for i := range t.cfg.Directories {
+		names = append(names, t.cfg.Directories[i].Name)
+	}
+	if slices.Contains(names, name) {
+		return nil
+	}
+	return usageError{fmt.Errorf("--directory %s: the configured directories are %s", name, strings.Join(names, ", "))}
+}
+
+// keyScope is what a key for SCIM may do, where, and how it is read.
+func keyScope(k adapter.KeyInfo) string {
+	if k.API != "scim" {
+		return "-"
+	}
+	text := strings.Join(k.Scopes, ",") + " " + k.Profile + " domain " + k.Domain
+	if k.Into != "" {
+		text += " into " + k.Into
+	}
+	return text
 }
 
 func keyState(k adapter.KeyInfo, now time.Time) string {

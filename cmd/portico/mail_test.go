@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,36 @@ func TestAlertMail(t *testing.T) {
 	}
 	if msg := s.refused("alertemail", "username", "nobody")["msg"]; msg == "" {
 		t.Error("nobody was mailed about")
+	}
+}
+
+// Who changes a password has the person told, in a mail that holds neither the old
+// nor the new one.
+func TestAbuse_C09_PasswordNoticeArrives(t *testing.T) {
+	server := testenv.SMTP(t)
+	s := startWithMail(t, server)
+	client := adapter.Client{Address: "192.0.2.7"}
+	err := s.app.adapter.ChangePassword(t.Context(), adapter.ByUsername("jdoe"), "wrong words", "quite new words", client)
+	if adapter.KindOf(err) != adapter.Invalid {
+		t.Fatal(err)
+	}
+	must(t, s.app.adapter.ChangePassword(t.Context(), adapter.ByUsername("jdoe"), "jdoe-pw", "quite new words", client))
+	eventually(t, 30*time.Second, "the notice arrives", func() bool { return len(server.Delivered(t)) > 0 })
+	m := server.Delivered(t)[0]
+	body, err := io.ReadAll(m.Body)
+	must(t, err)
+	if to := m.Header.Get("To"); !strings.Contains(to, "jdoe@example.com") || !strings.Contains(string(body), "password changed") ||
+		!strings.Contains(string(body), client.Address) {
+		t.Errorf("to %q:\n%s", to, body)
+	}
+	for _, secret := range []string{"jdoe-pw", "quite new words", "wrong words"} {
+		if strings.Contains(string(body), secret) {
+			t.Errorf("the mail holds %q", secret)
+		}
+	}
+	list, err := s.app.adapter.ListMail(t.Context(), "", 0)
+	if err != nil || len(list) > 1 || len(server.Delivered(t)) != 1 {
+		t.Errorf("more than one notice of one change: %d in the outbox, %d delivered, %v", len(list), len(server.Delivered(t)), err)
 	}
 }
 

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"database/sql"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	_ "modernc.org/sqlite"
 )
 
 // TestMirrorFileLost: the mirror is a copy. Whatever becomes of its file, the
@@ -96,4 +99,97 @@ func TestMirrorFileDirectoryDown(t *testing.T) {
 	}
 	must(t, ldap.Restart())
 	s.waitReady()
+}
+
+// TestMirrorDamagedWhileRunning: a read that meets damage has the mirror read again
+// at once, although nothing changes in the directory; until then the answer is "not
+// now", never an old or a wrong one.
+func TestMirrorDamagedWhileRunning(t *testing.T) {
+	ldap := startOpenLDAP(t)
+	dir := filepath.Join(t.TempDir(), "data")
+	s := start(t, ldap, setup{dataDir: dir})
+	s.waitReady()
+	before := s.ok("userinfo", "username", "jadoe")["data"].(map[string]any)["uid"]
+	for round := range 3 {
+		onMirrorFile(t, dir, "UPDATE entry SET body=substr(body, 1, length(body)-1) || x'00'")
+		met := false
+		eventually(t, 20*time.Second, "a search finds everybody again", func() bool {
+			_, answer := s.call("usersearch", "search", "doe")
+			hits, _ := answer["result"].([]any)
+			switch {
+			case answer["status"] == "ERROR" && answer["msg"] == directoryError:
+				met = true
+				return false
+			case len(hits) != 2:
+				t.Fatalf("round %d: a damaged mirror answered %v", round, answer)
+			}
+			return true
+		})
+		if !met {
+			t.Fatal("not what this test wants to show")
+		}
+		s.waitReady()
+		if hits := s.hits("doe"); len(hits) != 2 {
+			t.Errorf("round %d: search = %v", round, hits)
+		}
+		if now := s.ok("userinfo", "username", "jadoe")["data"].(map[string]any)["uid"]; now != before {
+			t.Errorf("round %d: uid %v became %v", round, before, now)
+		}
+		s.ok("auth", "username", "jdoe", "password", "jdoe-pw")
+	}
+}
+
+// onMirrorFile runs a statement on the file of a mirror, which may be in use.
+func onMirrorFile(t *testing.T, dir, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(dir, "mirror.db"))
+	must(t, err)
+	result, err := db.ExecContext(t.Context(), statement)
+	must(t, err)
+	n, err := result.RowsAffected()
+	must(t, err)
+	must(t, db.Close())
+	if n == 0 {
+		t.Fatal("nothing there: ", statement)
+	}
+}
+
+// TestStatusAfterRestartWithoutDirectory: whether a password is too old follows
+// from a policy that is no entry of the mirror.
+func TestStatusAfterRestartWithoutDirectory(t *testing.T) {
+	ldap := startOpenLDAP(t)
+	must(t, ldap.SetPolicy(map[string]string{"pwdMaxAge": "86400"}))
+	old := time.Now().Add(-48 * time.Hour).UTC().Format("20060102150405Z")
+	must(t, ldap.SetOperational("uid=jdoe,ou=people,dc=example,dc=com", "pwdChangedTime", old))
+	dir := filepath.Join(t.TempDir(), "data")
+	status := func(s *service, name string) any { return s.ok("acctstatus", "username", name)["account"] }
+	s := start(t, ldap, setup{dataDir: dir})
+	s.waitReady()
+	eventually(t, 10*time.Second, "the old password is seen", func() bool { return status(s, "jdoe") == "CHANGE_PASSWORD" })
+	s.stop()
+	ldap.Kill()
+
+	s = start(t, ldap, setup{dataDir: dir})
+	if got := status(s, "jdoe"); got != "CHANGE_PASSWORD" {
+		t.Errorf("with the directory down: %v", got)
+	}
+	if got := status(s, "jadoe"); got != "NORMAL" {
+		t.Errorf("somebody with a young password: %v", got)
+	}
+	s.stop()
+
+	onMirrorFile(t, dir, "DELETE FROM meta WHERE name LIKE 'policy/%'")
+	s = start(t, ldap, setup{dataDir: dir})
+	if answer := s.refused("acctstatus", "username", "jadoe"); answer["msg"] != directoryError || answer["account"] != nil {
+		t.Errorf("with a policy that nobody has read: %v", answer)
+	}
+	must(t, ldap.Restart())
+	s.waitReady()
+	eventually(t, 20*time.Second, "the policy is read", func() bool {
+		_, answer := s.call("acctstatus", "username", "jadoe")
+		return answer["account"] == "NORMAL"
+	})
+	if got := status(s, "jdoe"); got != "CHANGE_PASSWORD" {
+		t.Errorf("with the directory back: %v", got)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"portico/adapter"
 )
@@ -62,5 +63,28 @@ func TestSigninPage_MustChangePassword(t *testing.T) {
 	person, other := s.app.adapter.Person(t.Context(), adapter.ByUsername("expired"))
 	if err != nil || other != nil || person.UID != uid {
 		t.Errorf("uid %d, %v, %v", uid, err, other)
+	}
+}
+
+// TestPages_Configured: how long sessions last and how long passwords must be are
+// the administrator's choice.
+func TestPages_Configured(t *testing.T) {
+	s := start(t, startOpenLDAP(t), setup{top: "pages: {idle_timeout: 7m, max_age: 3h, fresh_for: 2m, min_password_length: 20}"})
+	s.waitReady()
+	err := s.app.adapter.ChangePassword(t.Context(), adapter.ByUsername("jdoe"), "jdoe-pw", "nineteen characters", adapter.Client{})
+	if adapter.ReasonOf(err) != "short" {
+		t.Errorf("a password of 19 characters: %v", err)
+	}
+	s.ok("auth", "username", "jdoe", "password", "jdoe-pw")
+	err = s.app.adapter.ChangePassword(t.Context(), adapter.ByUsername("jdoe"), "jdoe-pw", "twenty characters it", adapter.Client{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ok("auth", "username", "jdoe", "password", "twenty characters it")
+
+	pages, err := pagesConfig(s.app.cfg)
+	must(t, err)
+	if pages.IdleTimeout != 7*time.Minute || pages.MaxAge != 3*time.Hour || pages.FreshFor != 2*time.Minute {
+		t.Errorf("sessions: %v, %v, %v", pages.IdleTimeout, pages.MaxAge, pages.FreshFor)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -39,6 +40,7 @@ type service struct {
 type setup struct {
 	dataDir   string   // default: a new one
 	storeURL  string   // default: SQLite in dataDir
+	listen    string   // default: any free port
 	urls      []string // default: the server's
 	sync      string   // default: auto
 	directory string   // more YAML lines of the directory, indented by four
@@ -56,7 +58,7 @@ func configText(ldap *testenv.LDAPServer, s setup) string {
 		mode = "auto"
 	}
 	return fmt.Sprintf(`
-listen: 127.0.0.1:0
+listen: %q
 data_dir: %q
 store: {url: %q}
 directories:
@@ -70,7 +72,7 @@ directories:
     sync: {mode: %s, interval: 1s}
 %s
 %s
-`, s.dataDir, s.storeURL, strings.Join(urls, ", "), ldap.ServiceDN, ldap.ServicePassword, ldap.BaseDN, ldap.PolicyDN,
+`, cmp.Or(s.listen, "127.0.0.1:0"), s.dataDir, s.storeURL, strings.Join(urls, ", "), ldap.ServiceDN, ldap.ServicePassword, ldap.BaseDN, ldap.PolicyDN,
 		mode, s.directory, s.top)
 }
 

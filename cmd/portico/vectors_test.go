@@ -113,6 +113,7 @@ apis:
     texts_file: %q
     login_interval: 1s
     exempt_keys: [portal]
+    admin_email: root@example.com
     apps:
       qwikclock:
         url: /qwikclock
@@ -122,6 +123,7 @@ apis:
         station_features: [qwikclock_punchinout]
         card: {color: blue, string: Punch in}
       binstack: {title: Bin<Stack>, url: "https://apps.example.org:8443/bin", mobileapi: /m, icon: "https://x/i.svg", own: null}
+mail: {smtp_url: "smtp://user:secret@%s", from: portico@example.org, ca_file: %q}
 `
 
 // totpSecret is jdoe's.
@@ -132,6 +134,7 @@ type vectors struct {
 	*service
 	keys map[string]string // names of keys in the files, and the keys
 	sync map[string]string // sync codes by user name
+	mail *testenv.SMTPServer
 }
 
 func startVectors(t *testing.T, storeURL string) *vectors {
@@ -152,8 +155,8 @@ func startVectors(t *testing.T, storeURL string) *vectors {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &vectors{sync: map[string]string{}}
-	v.service = start(t, ldap, setup{storeURL: storeURL, top: fmt.Sprintf(vectorConfig, file)})
+	v := &vectors{sync: map[string]string{}, mail: testenv.SMTP(t)}
+	v.service = start(t, ldap, setup{storeURL: storeURL, top: fmt.Sprintf(vectorConfig, file, v.mail.Address(), v.mail.CAFile)})
 	v.waitReady()
 	v.keys = map[string]string{"K123": v.key}
 	if err := v.prepare(t.Context()); err != nil {
@@ -288,12 +291,37 @@ func TestConformanceVectors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			v := startVectors(t, database(t))
-			for _, file := range append([]string{exchanges + "vectors.txt"}, files...) {
+			play := func(file string) {
 				t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 					time.Sleep(1100 * time.Millisecond) // the file before may have used up the login interval
 					v.play(t, file)
 				})
 			}
+			for _, file := range append([]string{exchanges + "vectors.txt"}, files...) {
+				play(file)
+			}
+			v.untilAlerts(t, 1) // the vectors have one sign-in that raises an alert
+			play(exchanges + "alert_2017_apps.txt")
+			v.untilAlerts(t, 2)
 		})
+	}
+}
+
+// untilAlerts waits until so many alerts about alerty reached the administrator,
+// and no more.
+func (v *vectors) untilAlerts(t *testing.T, want int) {
+	t.Helper()
+	count := func() int {
+		n := 0
+		for _, m := range v.mail.Delivered(t) {
+			if strings.Contains(m.Header.Get("To"), "root@example.com") {
+				n++
+			}
+		}
+		return n
+	}
+	eventually(t, 30*time.Second, fmt.Sprintf("%d alerts", want), func() bool { return count() >= want })
+	if n := count(); n != want {
+		t.Errorf("%d alerts, want %d", n, want)
 	}
 }

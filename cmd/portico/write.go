@@ -16,6 +16,7 @@ func (m *member) newWriter(log *slog.Logger) (*writer.Writer, error) {
 		UserContainer: p.UserContainer, GroupContainer: p.GroupContainer,
 		Auxiliary: plain(p.Auxiliary), UserDefaults: plain(p.UserDefaults), GroupDefaults: plain(p.GroupDefaults),
 		EmptyGroup: mapping.EmptyGroup(p.EmptyGroup), Placeholder: w.PlaceholderDN, MaxRDN: p.MaxRDN,
+		Unwritable: p.Unwritable, Single: p.Single,
 	})
 	if err != nil {
 		return nil, err

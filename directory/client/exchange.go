@@ -2,6 +2,7 @@ package client
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -40,6 +41,14 @@ func newExchange(stream io.ReadWriter) *exchange {
 // call sends one operation, and controls if there are any, and gives the
 // answer, which is one to this request and of the kind wanted.
 func (x *exchange) call(want ber.Tag, op, controls []byte) (*ber.Packet, error) {
+	if err := x.send(op, controls); err != nil {
+		return nil, err
+	}
+	return x.receive(want)
+}
+
+// send writes a request and waits for the first byte of the answer.
+func (x *exchange) send(op, controls []byte) error {
 	x.id++
 	body := make([]byte, 0, len(op)+len(controls)+16)
 	body = appendInteger(body, x.id)
@@ -53,8 +62,13 @@ func (x *exchange) call(want ber.Tag, op, controls []byte) (*ber.Packet, error) 
 		_, err = x.in.Peek(1)
 	}
 	if err != nil {
-		return nil, &noAnswerError{err}
+		return &noAnswerError{err}
 	}
+	return nil
+}
+
+// receive reads the answer to the last request.
+func (x *exchange) receive(want ber.Tag) (*ber.Packet, error) {
 	packet, err := ber.ReadPacket(io.LimitReader(x.in, maxAnswer))
 	if err != nil {
 		return nil, err
@@ -71,6 +85,35 @@ func (x *exchange) call(want ber.Tag, op, controls []byte) (*ber.Packet, error) 
 		return nil, errors.New("the answer belongs to another request")
 	}
 	return packet, nil
+}
+
+// The bytes of what nearly every right password is answered with: a bind response
+// with success, no DN and no text (RFC 4511 §4.2.2), and behind it nothing, or the
+// password policy response control without anything in it.
+const (
+	plainSuccess = "\x61\x07\x0a\x01\x00\x04\x00\x04\x00"
+	emptyPolicy  = "\xa0\x21\x30\x1f\x04\x19" + ldap.ControlTypeBeheraPasswordPolicy + "\x04\x02\x30\x00"
+)
+
+// plainly takes the answer from the stream if it is byte for byte a plain success.
+// Every other answer stays there to be decoded, with everything that may be in it.
+func (x *exchange) plainly() bool {
+	head, err := x.in.Peek(2)
+	if err != nil || head[0] != 0x30 || head[1] >= 0x80 {
+		return false
+	}
+	message, err := x.in.Peek(2 + int(head[1]))
+	if err != nil {
+		return false
+	}
+	var number [10]byte
+	rest, ours := bytes.CutPrefix(message[2:], appendInteger(number[:0], x.id))
+	rest, success := bytes.CutPrefix(rest, []byte(plainSuccess))
+	if !ours || !success || len(rest) > 0 && string(rest) != emptyPolicy {
+		return false
+	}
+	_, err = x.in.Discard(len(message))
+	return err == nil
 }
 
 // quiet tells whether nothing has come in that nobody asked for.
@@ -104,8 +147,14 @@ func (x *exchange) simpleBind(dn, password string) ([]ldap.Control, error) {
 	op = appendElement(op, 0x04, dn)
 	op = appendElement(op, 0x80, password)
 	defer clear(op)
-	policy := appendElement(nil, 0xa0, appendElement(nil, 0x30, appendElement(nil, 0x04, ldap.ControlTypeBeheraPasswordPolicy)))
-	return x.bindAnswer(x.call(ldap.ApplicationBindResponse, appendElement(nil, 0x60, op), policy))
+	const policy = "\xa0\x1d\x30\x1b\x04\x19" + ldap.ControlTypeBeheraPasswordPolicy
+	if err := x.send(appendElement(make([]byte, 0, len(op)+6), 0x60, op), []byte(policy)); err != nil {
+		return nil, err
+	}
+	if x.plainly() {
+		return nil, nil
+	}
+	return x.bindAnswer(x.receive(ldap.ApplicationBindResponse))
 }
 
 // externalBind lets the server take our identity from the connection: the

@@ -83,3 +83,31 @@ func FuzzBindAnswer(f *testing.F) {
 		}
 	})
 }
+
+// What is recognised without decoding means the same when it is decoded, and
+// whatever differs from it in one byte is decoded.
+func TestPlainSuccess(t *testing.T) {
+	for _, rest := range []string{plainSuccess, plainSuccess + emptyPolicy} {
+		message := appendElement(nil, 0x30, append(appendInteger(nil, 1), rest...))
+		taken := newExchange(&once{Reader: bytes.NewReader(message)})
+		taken.id = 1
+		if !taken.plainly() || !taken.quiet() {
+			t.Errorf("% x is not recognised", message)
+		}
+		decoded := newExchange(&once{Reader: bytes.NewReader(message)})
+		decoded.id = 1
+		controls, err := decoded.bindAnswer(decoded.receive(ldap.ApplicationBindResponse))
+		if got, want := judge(controls, err), judge(nil, nil); got != want {
+			t.Errorf("% x decoded means %+v, want %+v", message, got, want)
+		}
+		for i := range message {
+			other := bytes.Clone(message)
+			other[i] ^= 1
+			x := newExchange(&once{Reader: bytes.NewReader(other)})
+			x.id = 1
+			if x.plainly() {
+				t.Errorf("% x passes for a success", other)
+			}
+		}
+	}
+}

@@ -38,6 +38,8 @@ func run(t *testing.T, f *fixture) {
 			{"cookies", testCookies},
 			{"cuts", testCuts},
 			{"writes", testWrites},
+			{"conditions", testConditions},
+			{"many_members", testManyMembers},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()

@@ -28,6 +28,7 @@ type flat struct {
 	Members    []string // stable ids
 	Managers   []string
 	Owners     []string
+	Version    string
 }
 
 // truth asks the directory itself, through the mapper alone, and resolves all
@@ -91,7 +92,7 @@ func flatten(e *directory.Entry) flat {
 	if err != nil {
 		key = e.DN
 	}
-	return flat{Kind: e.Kind, DN: key, Login: e.Login, Name: e.Name, Attributes: comparable(e.Attributes), Signals: comparable(e.Signals)}
+	return flat{Kind: e.Kind, DN: key, Login: e.Login, Name: e.Name, Attributes: comparable(e.Attributes), Signals: comparable(e.Signals), Version: e.Version}
 }
 
 // comparable leaves out empty values, sorts, and forgets references, which are

@@ -144,7 +144,7 @@ func (f *follower) Run(ctx context.Context) error {
 	wait := f.cfg.MinWait
 	for {
 		f.followed = false
-		err := f.session(ctx)
+		err := f.guarded(ctx)
 		if ctx.Err() != nil {
 			f.status.phase(PhaseWaiting, context.Cause(ctx))
 			return nil

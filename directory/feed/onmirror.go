@@ -65,6 +65,12 @@ func (o onMirror) BeginRefresh(ctx context.Context, dir string) (Refresh, error)
 	return mirrorRefresh{Refresh: r, o: o}, nil
 }
 
+// Lost implements Fragile.
+func (o onMirror) Lost() <-chan struct{} { return o.m.Lost() }
+
+// Renew implements Fragile.
+func (o onMirror) Renew(ctx context.Context) error { return o.m.Rebuild(ctx) }
+
 // mend has a damaged mirror begun anew: the next session finds no cookie and reads
 // everything.
 func (o onMirror) mend(ctx context.Context, err error) error {

@@ -46,6 +46,16 @@ type Store interface {
 	Cookie(ctx context.Context, dir string) (string, error)
 }
 
+// Fragile is a Store that can lose what it holds while the feed has nothing to
+// write. Several feeds may share one.
+type Fragile interface {
+	// Lost is closed when the content there is now is lost.
+	Lost() <-chan struct{}
+	// Renew begins an empty store in the place of one that lost its content;
+	// otherwise it does nothing.
+	Renew(ctx context.Context) error
+}
+
 // Refresh is one full read. Its methods are called one at a time.
 type Refresh interface {
 	Upsert(ctx context.Context, entries []*directory.Entry) error

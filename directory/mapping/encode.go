@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -25,6 +26,10 @@ type WriteConfig struct {
 	// UserDefaults and GroupDefaults are values by LDAP name that a new entry gets
 	// where nothing else gives them; {name} stands for its name.
 	UserDefaults, GroupDefaults map[string][]string
+
+	// Unwritable are attributes of people that are read and never written, Single
+	// those that hold one value. Portico's names.
+	Unwritable, Single []string
 
 	// Placeholder is the value that stands in a group that must not be empty
 	// (EmptyGroupFixed); with EmptyGroupDN it is "".
@@ -186,10 +191,31 @@ func (e *Encoder) NameAttribute(kind directory.Kind) string {
 // Writable tells under which LDAP name an attribute is written, and whether it may be.
 func (e *Encoder) Writable(kind directory.Kind, attribute string) (string, bool) {
 	names := e.attributesOf(kind)[attribute]
-	if len(names) == 0 || NeverWritten(names[0]) != "" {
+	if len(names) == 0 || NeverWritten(names[0]) != "" || kind == directory.KindPerson && slices.Contains(e.cfg.Unwritable, attribute) {
 		return "", false
 	}
-	return names[0], true
+	return e.transfer(names[0]), true
+}
+
+// Room is how many values of an attribute can be written: 0, 1, or many.
+func (e *Encoder) Room(kind directory.Kind, attribute string) int {
+	_, ok := e.Writable(kind, attribute)
+	switch {
+	case !ok:
+		return 0
+	case kind == directory.KindPerson && slices.Contains(e.cfg.Single, attribute):
+		return 1
+	}
+	return maxValues
+}
+
+// transfer is the name under which an attribute is written: certificates travel in
+// their binary form, except to Active Directory, which knows no other.
+func (e *Encoder) transfer(name string) string {
+	if isBinary(name) && e.m.cfg.StatusRules != RulesActiveDirectory {
+		return name + ";binary"
+	}
+	return name
 }
 
 // checkName refuses a name that cannot be one here.
@@ -223,7 +249,20 @@ func (e *Encoder) values(kind directory.Kind, attribute string, given []string) 
 	if why := NeverWritten(names[0]); why != "" {
 		return "", nil, invalid(attribute, "%s %s", names[0], why)
 	}
+	if _, ok := e.Writable(kind, attribute); !ok {
+		return "", nil, invalid(attribute, "has no place in this directory")
+	}
 	for _, value := range given {
+		if isBinary(names[0]) {
+			raw, err := base64.StdEncoding.DecodeString(value)
+			if err != nil || len(raw) == 0 || base64.StdEncoding.EncodedLen(len(raw)) > maxValueLength {
+				return "", nil, invalid(attribute, "is no base64, or too long")
+			}
+			if !slices.Contains(list, string(raw)) {
+				list = append(list, string(raw))
+			}
+			continue
+		}
 		switch {
 		case strings.TrimSpace(value) == "" || slices.Contains(list, value):
 		case !usable(value):
@@ -237,8 +276,11 @@ func (e *Encoder) values(kind directory.Kind, attribute string, given []string) 
 	if len(list) > maxValues {
 		return "", nil, invalid(attribute, "holds more than %d values", maxValues)
 	}
-	return names[0], list, nil
+	return e.transfer(names[0]), list, nil
 }
+
+// isBinary tells of attributes whose values are no text. Portico has them in base64.
+func isBinary(name string) bool { return strings.EqualFold(name, "userCertificate") }
 
 func isNumber(name string) bool {
 	return strings.EqualFold(name, "uidNumber") || strings.EqualFold(name, "gidNumber")
@@ -296,6 +338,9 @@ func (e *Encoder) Draft(n directory.NewEntry, references map[string][]string) (*
 	classes, defaults, container := e.cfg.UserClasses, e.cfg.UserDefaults, e.cfg.UserContainer
 	if n.Kind == directory.KindGroup {
 		classes, defaults, container = e.cfg.GroupClasses, e.cfg.GroupDefaults, e.cfg.GroupContainer
+		if n.Parent != "" {
+			container = n.Parent
+		}
 	}
 	d := &Draft{Kind: n.Kind, values: map[string]*ldap.Attribute{}}
 	_, nameIn := e.nameAttribute(n.Kind)

@@ -110,31 +110,6 @@ func Holds(dn, attribute, value string) *ldap.SearchRequest {
 	return ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false, filter, []string{"1.1"}, nil)
 }
 
-// Assertion is the filter that is true of an entry only while it has that
-// permanent id and, unless version is "", that version.
-func (m *Mapper) Assertion(stable, version string) string {
-	value, ok := m.stableFilterValue(stable)
-	if !ok {
-		return "(!(objectClass=*))"
-	}
-	filter := anyEqual(m.cfg.StableID, value)
-	if version == "" {
-		return filter
-	}
-	return and(filter, "("+m.cfg.Version+"="+ldap.EscapeFilter(version)+")")
-}
-
-// Versioned tells whether the directory has an attribute that changes with every write.
-func (m *Mapper) Versioned() bool { return m.cfg.Version != "" }
-
-// VersionOf is the version of an entry as Entry gives it.
-func (m *Mapper) VersionOf(e *ldap.Entry) string {
-	if m.cfg.Version == "" {
-		return ""
-	}
-	return e.GetEqualFoldAttributeValue(m.cfg.Version)
-}
-
 // Ref is a person or a group as a reference names it.
 type Ref struct{ DN, Name string }
 

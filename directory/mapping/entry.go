@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -88,6 +89,9 @@ func (m *Mapper) entry(e *ldap.Entry, announced string) (*directory.Entry, error
 	}
 	if err != nil {
 		return nil, fmt.Errorf("entry %q: %w", e.DN, err)
+	}
+	if out.Version == "" && kind != directory.KindContainer {
+		out.Version = madeVersionOf(out)
 	}
 	return out, nil
 }
@@ -264,13 +268,26 @@ func (v *values) attributes(targets []target) directory.Attributes {
 	out := make(directory.Attributes, len(targets))
 	for _, t := range targets {
 		for _, slot := range t.slots {
-			if list := cleaned(v.slots[slot].text, maxValues); len(list) > 0 {
+			list := v.slots[slot].text
+			if t.binary {
+				list = encoded(v.slots[slot].raw)
+			}
+			if list = cleaned(list, maxValues); len(list) > 0 {
 				out[t.name] = list
 				break
 			}
 		}
 	}
 	return out
+}
+
+// encoded gives values that are no text in base64, as far as that is short enough.
+func encoded(raw [][]byte) []string {
+	list := make([]string, len(raw))
+	for i, value := range raw {
+		list[i] = base64.StdEncoding.EncodeToString(value)
+	}
+	return list
 }
 
 // name is the first slot's value that can be a name; of several values the one

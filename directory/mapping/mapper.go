@@ -35,6 +35,8 @@ type Mapper struct {
 type target struct {
 	name  string
 	slots []int
+	// binary values are shown in base64
+	binary bool
 }
 
 // New compiles a configuration. Its error joins one *Fault for each thing that is
@@ -148,7 +150,7 @@ func (m *Mapper) targets(attributes map[string][]string) []target {
 	list := make([]target, 0, len(attributes))
 	for name, ldapNames := range attributes {
 		if len(ldapNames) > 0 {
-			list = append(list, target{name, m.slots(ldapNames)})
+			list = append(list, target{name, m.slots(ldapNames), isBinary(ldapNames[0])})
 		}
 	}
 	slices.SortFunc(list, func(a, b target) int { return strings.Compare(a.name, b.name) })

@@ -29,7 +29,7 @@ import (
 // Errors of the mirror besides directory.ErrNotFound.
 var (
 	// ErrCorrupt: the file is damaged. Every call answers so until Rebuild.
-	ErrCorrupt = errors.New("mirror file is damaged")
+	ErrCorrupt = fmt.Errorf("%w: mirror file is damaged", directory.ErrUnavailable)
 	// ErrLocked: another process has the file open.
 	ErrLocked = errors.New("mirror file is in use")
 	// ErrNoRefresh: changes with a cookie arrived for a directory that was never
@@ -94,6 +94,7 @@ type Mirror struct {
 	listed   atomic.Bool // the indexes of lists are built
 	revision atomic.Uint64
 	damage   atomic.Pointer[damage]
+	lost     atomic.Pointer[chan struct{}] // closed when the file is found damaged
 	totals   totals
 	fewest   float64 // so few rows are always fetched and sorted, see list.few
 	grams    gramCache
@@ -130,6 +131,7 @@ func Open(ctx context.Context, path string, log *slog.Logger, opts Options) (*Mi
 		refreshes: make(map[int]*Refresh),
 		fewest:    2000,
 	}
+	m.renewLost()
 	for i, d := range opts.Directories {
 		if _, twice := m.dirs[d.Name]; twice || d.Name == "" {
 			return nil, fmt.Errorf("mirror: directory name %q is empty or used twice", d.Name)
@@ -234,8 +236,38 @@ func (m *Mirror) checked(err error) error {
 	err = translate(err)
 	if errors.Is(err, ErrCorrupt) && m.damage.CompareAndSwap(nil, &damage{err}) {
 		m.log.Error("the mirror file is damaged and must be rebuilt", "file", m.path, "error", err)
+		close(*m.lost.Load())
 	}
 	return err
+}
+
+// pinned is the key of the generation that a context may read.
+type pinned struct{}
+
+// Pin gives a context for several reads that belong together: after a Rebuild they
+// give ErrCorrupt, instead of what the empty file holds.
+func (m *Mirror) Pin(ctx context.Context) context.Context {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return context.WithValue(ctx, pinned{}, m.generation)
+}
+
+// readable is usable, for a context that may be pinned; called with mu held.
+func (m *Mirror) readable(ctx context.Context) error {
+	if g, ok := ctx.Value(pinned{}).(int); ok && g != m.generation {
+		return ErrCorrupt
+	}
+	return m.usable()
+}
+
+// Lost is closed once the content there is now turns out to be damaged. After a
+// Rebuild there is another one. Who fills the mirror waits for it, for it is
+// mostly readers who meet the damage.
+func (m *Mirror) Lost() <-chan struct{} { return *m.lost.Load() }
+
+func (m *Mirror) renewLost() {
+	c := make(chan struct{})
+	m.lost.Store(&c)
 }
 
 // Rebuild puts the file aside and begins an empty one, if the file is damaged;
@@ -253,7 +285,13 @@ func (m *Mirror) Rebuild(ctx context.Context) error {
 	if err := m.replaceFile(ctx); err != nil {
 		return err
 	}
+	// Nobody reads the empty file before the caches know that it is.
 	m.notify(nil, true)
+	m.renewLost()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.generation++
+	m.damage.Store(nil)
 	return nil
 }
 
@@ -266,12 +304,7 @@ func (m *Mirror) replaceFile(ctx context.Context) error {
 	if err := m.closeHandles(); err != nil {
 		m.log.Warn("closing the damaged mirror file", "file", m.path, "error", err)
 	}
-	m.generation++
-	if err := m.begin(ctx, "damaged", asideDamaged); err != nil {
-		return err
-	}
-	m.damage.Store(nil)
-	return nil
+	return m.begin(ctx, "damaged", asideDamaged)
 }
 
 // notify tells the hooks what changed.

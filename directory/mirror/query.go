@@ -250,7 +250,7 @@ func (m *Mirror) once(ctx context.Context, query string, args []any, row func(*s
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	if err := m.usable(); err != nil {
+	if err := m.readable(ctx); err != nil {
 		return err
 	}
 	err := despiteNewSchema(func() (*sql.Rows, error) { return m.db.read.QueryContext(ctx, query, args...) }, row)

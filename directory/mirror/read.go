@@ -42,7 +42,7 @@ func (m *Mirror) each(ctx context.Context, query string, args []any, row func(*s
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	if err := m.usable(); err != nil {
+	if err := m.readable(ctx); err != nil {
 		return err
 	}
 	err := m.db.each(ctx, query, args, row)

@@ -3,12 +3,8 @@ package population
 import (
 	"context"
 	"errors"
-	"time"
-
-	"github.com/go-ldap/ldap/v3"
 
 	"portico/directory"
-	"portico/directory/mapping"
 )
 
 // Authenticate checks a person's password by a live bind and gives the verdict
@@ -80,58 +76,4 @@ func (p *Population) refresh(ctx context.Context, m *Member, id directory.ID) (*
 		return nil, err
 	}
 	return p.searchOne(ctx, m, req)
-}
-
-// State is the account state of a person at that moment.
-func (p *Population) State(ctx context.Context, person *directory.Entry, now time.Time) directory.AccountState {
-	m := p.byName[person.ID.Directory]
-	if m == nil {
-		return directory.AccountState{Disabled: true}
-	}
-	return mapping.State(m.StatusRules, person, p.policy(ctx, m, person), now)
-}
-
-type policyRead struct {
-	policy directory.Policy
-	at     time.Time
-}
-
-// policy is the password policy of a person. One that was read before is used
-// on when the directory is down; none at all is the zero policy.
-func (p *Population) policy(ctx context.Context, m *Member, person *directory.Entry) directory.Policy {
-	dn := mapping.PolicyDN(m.StatusRules, person, m.Policy)
-	if dn == "" {
-		return directory.Policy{}
-	}
-	key := m.Name + "\x00" + dn
-	known, ok := p.policies.Get(key)
-	if ok && p.now().Sub(known.at) < p.cfg.PolicyTTL {
-		return known.policy
-	}
-	answer, err, _ := p.flight.Do("policy\x00"+key, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
-		defer cancel()
-		return readPolicy(ctx, m, dn)
-	})
-	if err != nil {
-		p.log.WarnContext(ctx, "password policy cannot be read", "directory", m.Name, "dn", dn, "error", err)
-		// Asked again after the same time: a missing right must not cost a search per question.
-		p.policies.Add(key, policyRead{known.policy, p.now()})
-		return known.policy
-	}
-	p.policies.Add(key, policyRead{answer.(directory.Policy), p.now()})
-	return answer.(directory.Policy)
-}
-
-func readPolicy(ctx context.Context, m *Member, dn string) (directory.Policy, error) {
-	req := ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 1, 0, false,
-		"(objectClass=*)", mapping.PolicyAttributes(), nil)
-	result, err := m.LDAP.Search(ctx, req)
-	if err != nil {
-		return directory.Policy{}, err
-	}
-	if len(result.Entries) != 1 {
-		return directory.Policy{}, directory.ErrNotFound
-	}
-	return mapping.Policy(result.Entries[0]), nil
 }

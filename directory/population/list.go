@@ -11,7 +11,8 @@ import (
 // comes from the mirror. Errors: directory.ErrPredicate, ErrPosition, ErrScan, and
 // ErrUnavailable until all was read once.
 func (p *Population) List(ctx context.Context, q directory.ListQuery) (directory.Page, error) {
-	if err := p.whole(ctx, p.names()...); err != nil {
+	ctx, err := p.whole(ctx, p.names()...)
+	if err != nil {
 		return directory.Page{}, err
 	}
 	if q.Now.IsZero() {
@@ -56,7 +57,8 @@ func (p *Population) ManagersOfMany(ctx context.Context, people []directory.ID) 
 // MemberIDs names the direct members of a group, people and groups, page by page;
 // next is "" at the end. Positions are good for this process only.
 func (p *Population) MemberIDs(ctx context.Context, group directory.ID, limit int, after string) (members []directory.Reference, next string, err error) {
-	if err := p.whole(ctx, group.Directory); err != nil {
+	ctx, err = p.whole(ctx, group.Directory)
+	if err != nil {
 		return nil, "", err
 	}
 	return p.mirror.MemberIDs(ctx, group, limit, after)
@@ -64,7 +66,8 @@ func (p *Population) MemberIDs(ctx context.Context, group directory.ID, limit in
 
 // CountMemberIDs is the number of direct members of a group.
 func (p *Population) CountMemberIDs(ctx context.Context, group directory.ID) (int, error) {
-	if err := p.whole(ctx, group.Directory); err != nil {
+	ctx, err := p.whole(ctx, group.Directory)
+	if err != nil {
 		return 0, err
 	}
 	return p.mirror.CountMemberIDs(ctx, group)
@@ -73,7 +76,8 @@ func (p *Population) CountMemberIDs(ctx context.Context, group directory.ID) (in
 // AreMembers tells which of the entries, 10,000 at most, are direct members of a
 // group, without reading the group.
 func (p *Population) AreMembers(ctx context.Context, group directory.ID, ids []directory.ID) (map[directory.ID]bool, error) {
-	if err := p.whole(ctx, group.Directory); err != nil {
+	ctx, err := p.whole(ctx, group.Directory)
+	if err != nil {
 		return nil, err
 	}
 	return p.mirror.AreMembers(ctx, group, ids)

@@ -18,7 +18,8 @@ func (p *Population) Revision() uint64 { return p.mirror.Revision() }
 // names, and where the next begins; "" at the end. Limit is 1 to 10000. Error:
 // directory.ErrUnavailable until all was read once.
 func (p *Population) Page(ctx context.Context, kind directory.Kind, after string, limit int) (list []*directory.Entry, next string, err error) {
-	if err := p.whole(ctx, p.names()...); err != nil {
+	ctx, err = p.whole(ctx, p.names()...)
+	if err != nil {
 		return nil, "", err
 	}
 	page, err := p.mirror.ListPage(ctx, mirror.Query{Kind: kind, SortBy: mirror.SortName, After: after, Limit: limit})
@@ -29,7 +30,8 @@ func (p *Population) Page(ctx context.Context, kind directory.Kind, after string
 // that differ in letter case. Until all was read once, LDAP is asked. Error:
 // directory.ErrUnavailable.
 func (p *Population) GroupsByName(ctx context.Context, name string) ([]*directory.Entry, error) {
-	if err := p.whole(ctx, p.names()...); err != nil {
+	ctx, err := p.whole(ctx, p.names()...)
+	if err != nil {
 		return p.live(ctx, directory.KindGroup, func(m Mapper) (*ldap.SearchRequest, error) { return m.GroupByName(name) })
 	}
 	return p.mirror.GroupByName(ctx, name)
@@ -39,7 +41,8 @@ func (p *Population) GroupsByName(ctx context.Context, name string) ([]*director
 // letter case. Until all was read once, LDAP is asked. Error:
 // directory.ErrUnavailable.
 func (p *Population) PeopleByMail(ctx context.Context, address string) ([]*directory.Entry, error) {
-	if err := p.whole(ctx, p.names()...); err != nil {
+	ctx, err := p.whole(ctx, p.names()...)
+	if err != nil {
 		return p.live(ctx, directory.KindPerson, func(m Mapper) (*ldap.SearchRequest, error) { return m.PersonByMail(address) })
 	}
 	return p.mirror.ByMail(ctx, address)
@@ -75,7 +78,8 @@ func (p *Population) live(ctx context.Context, kind directory.Kind, request func
 // OwnersOf gives the people who own a group, by name; groups among its owners
 // are left out.
 func (p *Population) OwnersOf(ctx context.Context, group directory.ID) ([]*directory.Entry, error) {
-	if err := p.whole(ctx, group.Directory); err != nil {
+	ctx, err := p.whole(ctx, group.Directory)
+	if err != nil {
 		return nil, err
 	}
 	all, err := p.mirror.OwnersOf(ctx, group)
@@ -95,7 +99,8 @@ func (p *Population) OwnersOf(ctx context.Context, group directory.ID) ([]*direc
 // in their order; nil in the place of one that it does not have. Error:
 // directory.ErrUnavailable until all was read once.
 func (p *Population) Known(ctx context.Context, ids []directory.ID) ([]*directory.Entry, error) {
-	if err := p.whole(ctx, p.names()...); err != nil {
+	ctx, err := p.whole(ctx, p.names()...)
+	if err != nil {
 		return nil, err
 	}
 	list := make([]*directory.Entry, len(ids))

@@ -3,20 +3,23 @@ package population
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"portico/directory"
 	"portico/directory/mirror"
 )
 
 // whole is directory.ErrUnavailable while the mirror has never held everything of
-// the directories: what it knows must not be taken for all there is.
-func (p *Population) whole(ctx context.Context, directories ...string) error {
+// the directories: what it knows must not be taken for all there is. With the
+// context that it gives the mirror reads no other file than the one that was whole.
+func (p *Population) whole(ctx context.Context, directories ...string) (context.Context, error) {
+	ctx = p.mirror.Pin(ctx)
 	for _, name := range directories {
 		if m := p.byName[name]; m != nil && !p.complete(ctx, m) {
-			return fmt.Errorf("%w: %s has not been read to the end yet", directory.ErrUnavailable, name)
+			return ctx, fmt.Errorf("%w: %s has not been read to the end yet", directory.ErrUnavailable, name)
 		}
 	}
-	return nil
+	return ctx, nil
 }
 
 func (p *Population) names() []string {
@@ -30,7 +33,8 @@ func (p *Population) names() []string {
 // SearchPeople finds people whose login or display name contains text. This and
 // what follows gives directory.ErrUnavailable until all was read once.
 func (p *Population) SearchPeople(ctx context.Context, text string, limit int) ([]*directory.Entry, error) {
-	if err := p.whole(ctx, p.names()...); err != nil {
+	ctx, err := p.whole(ctx, p.names()...)
+	if err != nil {
 		return nil, err
 	}
 	return p.mirror.SearchPeople(ctx, text, limit)
@@ -38,7 +42,8 @@ func (p *Population) SearchPeople(ctx context.Context, text string, limit int) (
 
 // SearchGroups finds groups whose name contains text.
 func (p *Population) SearchGroups(ctx context.Context, text string, limit int) ([]*directory.Entry, error) {
-	if err := p.whole(ctx, p.names()...); err != nil {
+	ctx, err := p.whole(ctx, p.names()...)
+	if err != nil {
 		return nil, err
 	}
 	return p.mirror.SearchGroups(ctx, text, limit)
@@ -46,7 +51,8 @@ func (p *Population) SearchGroups(ctx context.Context, text string, limit int) (
 
 // AllGroups gives every group of every directory.
 func (p *Population) AllGroups(ctx context.Context) ([]*directory.Entry, error) {
-	if err := p.whole(ctx, p.names()...); err != nil {
+	ctx, err := p.whole(ctx, p.names()...)
+	if err != nil {
 		return nil, err
 	}
 	var all []*directory.Entry
@@ -65,18 +71,29 @@ func (p *Population) AllGroups(ctx context.Context) ([]*directory.Entry, error) 
 }
 
 // GroupsOf gives the groups of a person, direct ones or, where the person's
-// directory nests, all.
+// directory nests, all. Do not change the slice.
 func (p *Population) GroupsOf(ctx context.Context, person directory.ID) ([]*directory.Entry, error) {
-	if err := p.whole(ctx, person.Directory); err != nil {
+	ctx, err := p.whole(ctx, person.Directory)
+	if err != nil {
 		return nil, err
 	}
-	return p.mirror.GroupsOf(ctx, person, p.nested(person))
+	return p.groups.Load(person, func() ([]*directory.Entry, error) {
+		groups, err := p.mirror.GroupsOf(ctx, person, p.nested(person))
+		if err != nil {
+			return nil, err
+		}
+		for i, g := range groups {
+			groups[i], _ = p.entries.Load(g.ID, func() (*directory.Entry, error) { return g, nil })
+		}
+		return slices.Clip(groups), nil
+	})
 }
 
 // MembersOf gives the people of a group, direct ones or, where the group's
 // directory nests, all.
 func (p *Population) MembersOf(ctx context.Context, group directory.ID) ([]*directory.Entry, error) {
-	if err := p.whole(ctx, group.Directory); err != nil {
+	ctx, err := p.whole(ctx, group.Directory)
+	if err != nil {
 		return nil, err
 	}
 	var all []*directory.Entry
@@ -99,7 +116,8 @@ const membersPage = 5000
 
 // ManagedBy gives the people who name this person as a manager.
 func (p *Population) ManagedBy(ctx context.Context, manager directory.ID) ([]*directory.Entry, error) {
-	if err := p.whole(ctx, manager.Directory); err != nil {
+	ctx, err := p.whole(ctx, manager.Directory)
+	if err != nil {
 		return nil, err
 	}
 	return p.mirror.ManagedBy(ctx, manager)
@@ -107,7 +125,8 @@ func (p *Population) ManagedBy(ctx context.Context, manager directory.ID) ([]*di
 
 // ManagersOf gives the managers that a person names.
 func (p *Population) ManagersOf(ctx context.Context, person directory.ID) ([]*directory.Entry, error) {
-	if err := p.whole(ctx, person.Directory); err != nil {
+	ctx, err := p.whole(ctx, person.Directory)
+	if err != nil {
 		return nil, err
 	}
 	return p.mirror.ManagersOf(ctx, person)

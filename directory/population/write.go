@@ -20,6 +20,7 @@ type Writer interface {
 	Delete(ctx context.Context, known *directory.Entry, ifVersion string) error
 	MoveReferences(ctx context.Context, oldDN, newDN, oldName, newName string) error
 	Lockable(ctx context.Context) error
+	Room(kind directory.Kind, attribute string) int
 }
 
 // writeTimeout bounds one write with all its steps. A caller who goes away does
@@ -83,8 +84,10 @@ func (p *Population) Create(ctx context.Context, dir string, n directory.NewEntr
 		return nil, err
 	}
 	defer p.claim(n.Kind, n.Name)()
-	if err := p.free(ctx, m, n.Kind, n.Name, directory.ID{}); err != nil {
-		return nil, err
+	if n.Parent == "" { // else the server sees to it
+		if err := p.free(ctx, m, n.Kind, n.Name, directory.ID{}); err != nil {
+			return nil, err
+		}
 	}
 	result, err := m.Writer.Create(ctx, full)
 	if err != nil {

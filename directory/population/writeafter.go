@@ -85,6 +85,16 @@ func (p *Population) Reread(ctx context.Context, id directory.ID, formerDN, form
 	return e, m.Writer.MoveReferences(ctx, formerDN, e.DN, name, e.Name)
 }
 
+// Room is how many values of an attribute (Portico's name) the entries of a directory
+// can be given: 0, 1, or many. A directory that is not written has none.
+func (p *Population) Room(dir string, kind directory.Kind, attribute string) int {
+	m := p.byName[dir]
+	if m == nil || m.Writer == nil {
+		return 0
+	}
+	return m.Writer.Room(kind, attribute)
+}
+
 // LoginIn is the login name under which somebody named so in a directory is
 // known: folded, with the suffix.
 func (p *Population) LoginIn(dir, name string) string {

@@ -57,8 +57,8 @@ type run struct {
 }
 
 func (w *Writer) change(ctx context.Context, known *directory.Entry, now *ldap.Entry, c Edit) (*Result, error) {
-	if c.IfVersion != "" && w.m.VersionOf(now) != c.IfVersion {
-		return nil, fail(directory.WriteStale, "", "%s has another version", now.DN)
+	if err := w.unchanged(ctx, known.Kind, now, c.IfVersion); err != nil {
+		return nil, err
 	}
 	r := &run{w: w, kind: known.Kind, known: known, now: now, dn: now.DN}
 	edit, err := w.enc.Diff(known.Kind, now, c.Change, c.References)
@@ -229,9 +229,6 @@ func (w *Writer) assertion(ctx context.Context, stable, version string) ([]ldap.
 	}
 	if !features.Assertion {
 		return nil, nil
-	}
-	if !w.m.Versioned() {
-		version = ""
 	}
 	control, err := client.Assert(w.m.Assertion(stable, version))
 	if err != nil {

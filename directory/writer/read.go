@@ -65,7 +65,46 @@ func (w *Writer) readBack(ctx context.Context, kind directory.Kind, dn string, m
 	if err != nil {
 		return nil, &directory.WriteError{Fault: directory.WriteUnknown, Detail: "written, but it cannot be read: " + dn, Err: err}
 	}
-	return w.entry(kind, result.Entries[0], members)
+	e, err := w.entry(kind, result.Entries[0], members)
+	if err == nil && e != nil && !members && kind == directory.KindGroup {
+		e.Version, err = w.groupVersion(ctx, result.Entries[0])
+	}
+	return e, err
+}
+
+// groupVersion is the version of a group that was read without its members. Where
+// the server gives none it depends on them.
+func (w *Writer) groupVersion(ctx context.Context, e *ldap.Entry) (string, error) {
+	if w.m.Gives(e) {
+		return w.m.VersionOf(e), nil
+	}
+	result, err := w.ldap.Search(ctx, w.m.ReadBack(e.DN, true))
+	switch {
+	case err != nil:
+		return "", w.explain(directory.KindGroup, "read "+e.DN, err)
+	case len(result.Entries) != 1:
+		return "", &directory.WriteError{Fault: directory.WriteNotFound, Detail: e.DN}
+	}
+	return w.m.VersionOf(result.Entries[0]), nil
+}
+
+// unchanged makes sure that an entry still has the version that a change is bound
+// to; with "" it is bound to none.
+func (w *Writer) unchanged(ctx context.Context, kind directory.Kind, now *ldap.Entry, ifVersion string) error {
+	if ifVersion == "" {
+		return nil
+	}
+	version := w.m.VersionOf(now)
+	if kind == directory.KindGroup {
+		var err error
+		if version, err = w.groupVersion(ctx, now); err != nil {
+			return err
+		}
+	}
+	if version != ifVersion {
+		return fail(directory.WriteStale, "", "%s has another version", now.DN)
+	}
+	return nil
 }
 
 func (w *Writer) entry(kind directory.Kind, raw *ldap.Entry, members bool) (*directory.Entry, error) {

@@ -159,8 +159,8 @@ func (w *Writer) Delete(ctx context.Context, known *directory.Entry, ifVersion s
 	if err != nil {
 		return err
 	}
-	if ifVersion != "" && w.m.VersionOf(now) != ifVersion {
-		return fail(directory.WriteStale, "", "%s has another version", now.DN)
+	if err := w.unchanged(ctx, known.Kind, now, ifVersion); err != nil {
+		return err
 	}
 	name := ""
 	if known.Kind == directory.KindPerson {

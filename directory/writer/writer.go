@@ -112,5 +112,8 @@ type Result struct {
 // Encoder is what entries are written with.
 func (w *Writer) Encoder() *mapping.Encoder { return w.enc }
 
+// Room is how many values of an attribute entries of a kind can hold: 0, 1, or many.
+func (w *Writer) Room(kind directory.Kind, attribute string) int { return w.enc.Room(kind, attribute) }
+
 // pageSize of searches for references.
 const pageSize = 500

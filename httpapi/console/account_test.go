@@ -249,7 +249,7 @@ func TestAbuse_D10_SignOut(t *testing.T) {
 		t.Fatal(found, err)
 	}
 	b.post("/account/signout").has(t, `name="username"`)
-	must(t, h.adapter.PutSession(t.Context(), stale, 1, data, time.Now().Add(time.Hour)))
+	must(t, h.adapter.PutSession(t.Context(), stale, 1, adapter.AnyEpoch, data, time.Now().Add(time.Hour)))
 	again := h.browser()
 	again.header.Set("Cookie", "portico="+stale)
 	if again.get("/account/").Request.URL.Path != prefix+"/account/signin" {

@@ -7,6 +7,7 @@ import (
 
 	"portico/adapter"
 	"portico/adapter/collaboration"
+	"portico/internal/texts"
 )
 
 // Collaborations answers the invitations and requests that came by mail. Who
@@ -15,6 +16,7 @@ import (
 type Collaborations interface {
 	ByToken(ctx context.Context, token string) (*collaboration.InviteView, error)
 	Accept(ctx context.Context, token string, uid int64, client adapter.Client) (*collaboration.InviteView, error)
+	SignUp(ctx context.Context, in collaboration.SignUp, client adapter.Client) (*collaboration.InviteView, *adapter.Person, error)
 	Decline(ctx context.Context, token string, uid int64, client adapter.Client) error
 	RequestByToken(ctx context.Context, token string) (*collaboration.RequestView, error)
 	AnswerRequest(ctx context.Context, token string, approve bool, reason string, client adapter.Client) error
@@ -28,8 +30,9 @@ type joinData struct {
 	Invite  *collaboration.InviteView
 	Token   string
 	Inviter string
-	Done    string // what has become of it, "" while it is open
-	Decline bool   // the link was the one to decline
+	Done    string               // what has become of it, "" while it is open
+	Decline bool                 // the link was the one to decline
+	Form    collaboration.SignUp // what a stranger typed, without passwords
 }
 
 // tokenOf gives the token of the address, or the one that waits in the session
@@ -45,8 +48,11 @@ func (c *Console) joinPage(x *exchange) (*answer, error) {
 	if c.collabs == nil {
 		return nil, errNotFound
 	}
-	token := c.tokenOf(x)
-	v, err := c.collabs.ByToken(x.Context(), token)
+	return c.showJoin(x, collaboration.SignUp{Token: c.tokenOf(x)}, "")
+}
+
+func (c *Console) showJoin(x *exchange, form collaboration.SignUp, fault string) (*answer, error) {
+	v, err := c.collabs.ByToken(x.Context(), form.Token)
 	if err != nil {
 		return c.joinOver(err)
 	}
@@ -59,8 +65,11 @@ func (c *Console) joinPage(x *exchange) (*answer, error) {
 			inviter = other
 		}
 	}
-	return page("join", view{Title: "page.join", Data: joinData{
-		Invite: v, Token: token, Inviter: inviter, Decline: strings.HasSuffix(x.URL.Path, "/decline"),
+	if v.Begun {
+		form.Username = v.SignUpName
+	}
+	return page("join", view{Title: "page.join", Error: fault, Data: joinData{
+		Invite: v, Token: form.Token, Inviter: inviter, Decline: strings.HasSuffix(x.URL.Path, "/decline"), Form: form,
 	}}), nil
 }
 
@@ -100,6 +109,54 @@ func (c *Console) joinAccept(x *exchange) (*answer, error) {
 		return c.joinOver(err)
 	}
 	return page("join", view{Title: "page.join", Notice: c.labels.get("join.accepted", "name", v.Collaboration.Name), Data: joinData{Done: "accepted"}}), nil
+}
+
+// joinSignUp makes an account for a stranger, who becomes a member with it.
+func (c *Console) joinSignUp(x *exchange) (*answer, error) {
+	token, err := c.posted(x)
+	if err != nil {
+		return nil, err
+	}
+	in := collaboration.SignUp{Token: token}
+	var again string
+	for name, to := range map[string]*string{
+		"username": &in.Username, "newpassword": &in.Password, "newpassword2": &again, "givenname": &in.GivenName, "familyname": &in.FamilyName,
+	} {
+		if *to, err = x.field(name); err != nil {
+			return nil, err
+		}
+	}
+	shown := in
+	shown.Password = ""
+	if in.Password != again {
+		return c.showJoin(x, shown, c.labels.message(texts.PasswordMismatch))
+	}
+	v, person, err := c.collabs.SignUp(x.Context(), in, x.client)
+	if err == nil {
+		text := c.labels.get("join.signedup", "name", v.Collaboration.Name, "username", person.Username)
+		return page("join", view{Title: "page.join", Notice: text, Data: joinData{Done: "signed up"}}), nil
+	}
+	if adapter.KindOf(err) == adapter.Conflict && (adapter.FieldOf(err) == "invitation" || adapter.FieldOf(err) == "collaboration") {
+		return c.joinOver(err)
+	}
+	text, err := c.signUpRefusal(err)
+	if err != nil {
+		return nil, err
+	}
+	return c.showJoin(x, shown, text)
+}
+
+// signUpRefusal says why no account was made, or gives the error back.
+func (c *Console) signUpRefusal(err error) (string, error) {
+	switch kind, field := adapter.KindOf(err), adapter.FieldOf(err); {
+	case kind == adapter.Conflict && field == "mail", kind == adapter.Denied && field == "signup":
+		return c.labels.get("join.known"), nil
+	case kind == adapter.Invalid && (field == "given_name" || field == "family_name"):
+		return c.labels.get("join.names"), nil
+	case kind == adapter.NotFound && field == "invitation":
+		return "", err
+	}
+	return c.invitationRefusal(err)
 }
 
 // posted reads the token of a form.

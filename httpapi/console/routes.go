@@ -78,6 +78,7 @@ func routes() []route {
 		{post, InvitationPath + "/confirm", forSigned, (*Console).confirmAccept},
 		{get, joinPath, forAll, (*Console).joinPage},
 		{post, joinPath, forAll, (*Console).joinAccept},
+		{post, joinPath + "/signup", forAll, (*Console).joinSignUp},
 		{get, joinPath + "/decline", forAll, (*Console).joinPage},
 		{post, joinPath + "/decline", forAll, (*Console).joinDecline},
 		{get, joinPath + "/done", forAll, (*Console).joinDone},

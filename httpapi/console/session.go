@@ -16,7 +16,7 @@ import (
 // Sessions keeps what browsers' sessions hold.
 type Sessions interface {
 	Session(ctx context.Context, token string) ([]byte, bool, error)
-	PutSession(ctx context.Context, token string, uid int64, data []byte, expires time.Time) error
+	PutSession(ctx context.Context, token string, uid, epoch int64, data []byte, expires time.Time) error
 	EndSession(ctx context.Context, token string) error
 	EndSessions(ctx context.Context, uid int64, client adapter.Client, why string) error
 	SignedOut(ctx context.Context, uid int64, client adapter.Client) error
@@ -25,6 +25,7 @@ type Sessions interface {
 // What a session holds, as text.
 const (
 	keyUID    = "uid"    // who is signed in
+	keyEpoch  = "epoch"  // adapter.Person.Epoch when the password was proven
 	keyBegan  = "began"  // when, Unix seconds
 	keySeen   = "seen"   // last request, give or take
 	keyMobile = "mobile" // made by the mobile API, without a second factor
@@ -124,7 +125,11 @@ func (s sessionStore) CommitCtx(ctx context.Context, token string, data []byte, 
 	if err != nil {
 		uid = 0
 	}
-	return s.sessions.PutSession(ctx, token, uid, data, expiry)
+	epoch, err := strconv.ParseInt(p.Values[keyEpoch], 10, 64)
+	if err != nil {
+		epoch = adapter.AnyEpoch
+	}
+	return s.sessions.PutSession(ctx, token, uid, epoch, data, expiry)
 }
 
 // DeleteCtx ends a session.
@@ -161,6 +166,7 @@ func (c *Console) Begin(w http.ResponseWriter, r *http.Request, person *adapter.
 	if err != nil {
 		return err
 	}
+	c.sessions.Put(ctx, keyEpoch, strconv.FormatInt(person.Epoch, 10))
 	c.enter(ctx, person.UID)
 	if mobile {
 		c.sessions.Put(ctx, keyMobile, "1")

@@ -83,6 +83,7 @@ func (c *Console) passwordStep(x *exchange) (outcome, error) {
 	if err != nil {
 		return c.hindered(err)
 	}
+	c.noteEpoch(ctx, result)
 	switch {
 	case result.OK:
 		return outcome{done: true, alert: result.Alert, uid: result.Person.UID}, nil
@@ -99,6 +100,14 @@ func (c *Console) passwordStep(x *exchange) (outcome, error) {
 	}
 	c.clearFlow(ctx)
 	return outcome{text: c.statusText(result.Status)}, nil
+}
+
+// noteEpoch notes that the person was looked at before anything that closes the
+// account from now on.
+func (c *Console) noteEpoch(ctx context.Context, result *adapter.SignInResult) {
+	if result.Person != nil && result.PasswordRight {
+		c.sessions.Put(ctx, keyEpoch, strconv.FormatInt(result.Person.Epoch, 10))
+	}
 }
 
 func (c *Console) statusText(s adapter.Status) string {
@@ -180,6 +189,9 @@ func (c *Console) changeStep(x *exchange) (outcome, error) {
 		Surface: adapter.SurfacePortal, Client: x.client,
 		Username: c.sessions.GetString(ctx, keyFlowName), Password: newPassword,
 	})
+	if err == nil {
+		c.noteEpoch(ctx, result)
+	}
 	if err == nil && (result.OK || result.NeedsCode && c.sessions.GetString(ctx, keyFlowCoded) != "") {
 		return outcome{done: true, alert: result.Alert, uid: uid}, nil
 	}

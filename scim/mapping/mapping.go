@@ -7,6 +7,7 @@ package mapping
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"fmt"
 
@@ -34,6 +35,9 @@ type Rule struct {
 	Path      schema.Path
 	Attribute string
 	Codec     Codec
+	// Query is the attribute that filters and lists go by. Loose says that it holds more than what is shown.
+	Query string
+	Loose bool
 	// First and Rest are the fixed parts of the first value and of the others, of attributes with several values.
 	First, Rest map[string]any
 }
@@ -42,12 +46,17 @@ type Rule struct {
 type Mapping struct {
 	Type  *schema.Type
 	rules map[string][]Rule // by canonical path
+	order []string          // the paths as they were written
+	plans []plan
+	room  Room // nil: everything is in the directory, whatever it is
 }
 
 type wireRule struct {
 	Path      string         `yaml:"path"`
 	Attribute string         `yaml:"attribute"`
 	Codec     Codec          `yaml:"codec"`
+	Query     string         `yaml:"query"`
+	Loose     bool           `yaml:"loose"`
 	First     map[string]any `yaml:"first"`
 	Rest      map[string]any `yaml:"rest"`
 }
@@ -81,8 +90,12 @@ func New(t *schema.Type, text []byte) (*Mapping, error) {
 				}
 			}
 		}
-		m.rules[path.String()] = append(m.rules[path.String()], Rule{path, w.Attribute, w.Codec, w.First, w.Rest})
+		m.rules[path.String()] = append(m.rules[path.String()], Rule{
+			Path: path, Attribute: w.Attribute, Codec: w.Codec, Query: cmp.Or(w.Query, w.Attribute), Loose: w.Loose, First: w.First, Rest: w.Rest,
+		})
+		m.order = append(m.order, path.String())
 	}
+	m.plans = plansOf(m)
 	return m, nil
 }
 
@@ -99,5 +112,5 @@ func (m *Mapping) Sort(path schema.Path) (string, bool) {
 	if len(rules) != 1 || rules[0].Codec == Reference || rules[0].Codec == Boolean {
 		return "", false
 	}
-	return rules[0].Attribute, true
+	return rules[0].Query, true
 }

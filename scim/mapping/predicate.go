@@ -89,8 +89,8 @@ func (m *Mapping) compare(n *filter.Node) (*adapter.Predicate, bool) {
 		return constant(n.Match(&resource.Resource{Type: m.Type}))
 	}
 	rules := m.rules[n.Path.String()]
-	if len(rules) == 1 && rules[0].First == nil && rules[0].Codec != Reference {
-		return single(n, rules[0])
+	if len(rules) == 1 && rules[0].First == nil && rules[0].Codec != Reference && (n.Path.Sub != nil || n.Path.Attribute.Kind != schema.Complex) {
+		return m.plain(n, rules[0])
 	}
 	if n.Path.Sub == nil || n.Path.Attribute.Kind != schema.Complex {
 		return nil, false
@@ -102,6 +102,9 @@ func (m *Mapping) compare(n *filter.Node) (*adapter.Predicate, bool) {
 	}
 	if rules[0].Codec == Reference {
 		return reference(n, rules[0])
+	}
+	if !m.whole(n.Path, rules) {
+		return nil, false
 	}
 	// Any value will do; where there is none at all, only "is not" holds.
 	var has, holds []*adapter.Predicate
@@ -125,6 +128,39 @@ func (m *Mapping) compare(n *filter.Node) (*adapter.Predicate, bool) {
 	return either(holds...), true
 }
 
+// plain turns a comparison of an attribute that is one of the directory, or one of it in most cases.
+func (m *Mapping) plain(n *filter.Node, rule Rule) (*adapter.Predicate, bool) {
+	if m.room != nil && rule.Codec == Text && !special(rule.Query) && m.room(rule.Attribute) == 0 {
+		return nil, false
+	}
+	p, exact := single(n, rule)
+	if !rule.Loose {
+		return p, exact
+	}
+	if n.Value.Null && n.Op == filter.Eq || n.Op == filter.Ne {
+		return nil, false
+	}
+	return p, false
+}
+
+// special tells whether an attribute is in every directory.
+func special(attribute string) bool {
+	switch attribute {
+	case "id", "login", "created", "modified", "active", "name":
+		return true
+	}
+	return false
+}
+
+// whole tells whether the directory holds all values of an attribute, and what is asked for of them: what it has no
+// place for is kept elsewhere, and so are marks that differ from those that the mapping fixes.
+func (m *Mapping) whole(path schema.Path, rules []Rule) bool {
+	if m.room == nil {
+		return true
+	}
+	return path.Sub != nil && path.Sub.Name == "value" && len(rules) == 1 && m.room(rules[0].Attribute) > 1
+}
+
 func oneValue(rule Rule, p *adapter.Predicate) *adapter.Predicate {
 	return &adapter.Predicate{Node: adapter.NodeOneValue, Attribute: rule.Attribute, Of: []*adapter.Predicate{p}}
 }
@@ -133,6 +169,9 @@ func oneValue(rule Rule, p *adapter.Predicate) *adapter.Predicate {
 func (m *Mapping) element(n *filter.Node) (*adapter.Predicate, bool) {
 	rules := m.rules[n.Path.String()]
 	if len(rules) == 0 || rules[0].Codec == Reference {
+		return nil, false
+	}
+	if m.room != nil && (len(rules) > 1 || m.room(rules[0].Attribute) < 2) {
 		return nil, false
 	}
 	var list []*adapter.Predicate
@@ -145,6 +184,9 @@ func (m *Mapping) element(n *filter.Node) (*adapter.Predicate, bool) {
 				return m.junction(inner, compile)
 			case filter.Not:
 				return negation(inner, compile)
+			}
+			if m.room != nil && inner.Path.Sub.Name != "value" {
+				return nil, false
 			}
 			return ofValue(inner, rule)
 		}
@@ -186,7 +228,7 @@ var operators = map[filter.Op]adapter.Operator{
 
 // single turns a comparison of an attribute that is one attribute of the directory.
 func single(n *filter.Node, rule Rule) (*adapter.Predicate, bool) {
-	p := &adapter.Predicate{Node: adapter.NodeCompare, Attribute: rule.Attribute, Op: operators[n.Op], Exact: n.Path.Leaf().CaseExact}
+	p := &adapter.Predicate{Node: adapter.NodeCompare, Attribute: rule.Query, Op: operators[n.Op], Exact: n.Path.Leaf().CaseExact}
 	if n.Value.Null || n.Op == filter.Pr {
 		p.Op = adapter.OpPresent
 		if n.Value.Null && n.Op == filter.Eq {
@@ -200,7 +242,7 @@ func single(n *filter.Node, rule Rule) (*adapter.Predicate, bool) {
 			return nil, false
 		}
 		// Answers show milliseconds, the directory may know more: look wider, and ask again.
-		return instant(n, rule.Attribute)
+		return instant(n, rule.Query)
 	case Boolean:
 		p.Value, p.Exact = "false", false
 		if n.Value.Bool {

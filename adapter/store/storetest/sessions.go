@@ -17,7 +17,7 @@ func testSessions(t *testing.T, b Backend) {
 	ann, bob := person(t, s, "ann"), person(t, s, "bob")
 	until := clock.Now().Add(time.Hour)
 	put := func(token string, uid int64, text string) {
-		must(t, s.PutSession(ctx, token, uid, []byte(text), until))
+		must(t, s.PutSession(ctx, token, uid, store.AnyEpoch, []byte(text), until))
 	}
 	want := func(token, text string) {
 		t.Helper()
@@ -57,7 +57,7 @@ func testSessions(t *testing.T, b Backend) {
 	put("token-five", ann, "five")
 	must(t, s.ForgetPerson(ctx, ann))
 	want("token-five", "")
-	if err := s.PutSession(ctx, "big", ann, make([]byte, 1<<20), until); !errors.Is(err, store.ErrInvalid) {
+	if err := s.PutSession(ctx, "big", ann, store.AnyEpoch, make([]byte, 1<<20), until); !errors.Is(err, store.ErrInvalid) {
 		t.Errorf("too large: %v", err)
 	}
 	clock.Add(time.Hour)

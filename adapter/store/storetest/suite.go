@@ -176,6 +176,7 @@ func Run(t *testing.T, b Backend) {
 		{"Managers", testManagers},
 		{"Notifications", testNotifications},
 		{"Forget", testForget},
+		{"Extras", testExtras},
 		{"Collaborations", testCollaborations},
 		{"Takeover", testTakeover},
 		{"Audit", testAudit},
