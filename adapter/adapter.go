@@ -168,7 +168,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		process:    rand.Text(),
 
 		personal: newPersonal(cfg),
-		teamwork: teamwork{slugs: cache.New[int64, store.Slug](cfg.CacheSize)},
+		teamwork: newTeamwork(cfg.CacheSize),
 	}
 	deps.Store.Watch(a.storeChanged)
 	return a, nil

@@ -1,8 +1,11 @@
 package adapter
 
 import (
+	"context"
 	"fmt"
 	"testing"
+
+	"portico/adapter/store"
 )
 
 // One password tried on everybody stops the address, not the people; whoever
@@ -52,10 +55,14 @@ func TestAbuse_B05_OnePasswordForEverybody(t *testing.T) {
 func TestAbuse_D04_KeyOfAnotherAPI(t *testing.T) {
 	h := newHouse(t)
 	for _, own := range APINames() {
-		if own == "collaboration" { // its keys need an organisation, see the package collaboration
-			continue
+		req := KeyRequest{API: own, Label: own, Level: "full"}
+		if own == "collaboration" {
+			req.Org = "lab"
+			must(t, h.store.Collab(t.Context(), "org", func(ctx context.Context, c *store.CollabTx) error {
+				return c.PutOrg(ctx, &store.Org{Identifier: "1", UUID4: "2", ShortName: req.Org, Name: "Lab"})
+			}))
 		}
-		_, key, err := h.CreateKey(t.Context(), KeyRequest{API: own, Label: own, Level: "full"})
+		_, key, err := h.CreateKey(t.Context(), req)
 		must(t, err)
 		for _, api := range APINames() {
 			caller, err := h.KeyCaller(t.Context(), api, key, testClient())

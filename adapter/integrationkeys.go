@@ -31,9 +31,20 @@ func (c *IntegrationCaller) May(resource string) bool {
 	return len(c.only) == 0 || slices.Contains(c.only, resource)
 }
 
+// SetIntegrationKeys puts other keys in the place of those of the configuration,
+// from the next call on.
+func (a *Adapter) SetIntegrationKeys(keys []ConfiguredKey) { a.givenKeys.Store(&keys) }
+
+func (a *Adapter) configuredKeys() []ConfiguredKey {
+	if given := a.givenKeys.Load(); given != nil {
+		return *given
+	}
+	return a.cfg.Integration.Keys
+}
+
 // IntegrationKeys is the number of keys that are good for members and teams.
 func (a *Adapter) IntegrationKeys(ctx context.Context) (int, error) {
-	configured := len(a.cfg.Integration.Keys)
+	configured := len(a.configuredKeys())
 	stored, err := a.keyCount.load(ctx, version{store: a.keyChanges.Load()}, a.now(), a.lasting(snapshotAge), func(ctx context.Context) (int, error) {
 		keys, err := a.store.ListKeys(ctx, "integration")
 		if err != nil {
@@ -57,8 +68,9 @@ func (a *Adapter) IntegrationCaller(ctx context.Context, presented string, clien
 	presented = strings.TrimSpace(presented)
 	sum := sha256.Sum256([]byte(presented))
 	var found *ConfiguredKey
-	for i := range a.cfg.Integration.Keys {
-		k := &a.cfg.Integration.Keys[i]
+	keys := a.configuredKeys()
+	for i := range keys {
+		k := &keys[i]
 		if subtle.ConstantTimeCompare(k.Hash[:], sum[:]) == 1 && presented != "" {
 			found = k
 		}

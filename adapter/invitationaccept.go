@@ -3,6 +3,7 @@ package adapter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -158,7 +159,7 @@ func (a *Adapter) accept(ctx context.Context, i store.Invitation, in Acceptance,
 	case exists:
 		return nil, &Error{Kind: Conflict, Field: "username"}
 	}
-	entry, err := a.makePerson(ctx, i, in, client)
+	entry, err := a.makePerson(ctx, i, in, By{Client: client, Actor: fmt.Sprintf("invitation %d", i.ID)})
 	if err != nil {
 		return nil, err
 	}

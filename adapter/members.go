@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"portico/adapter/store"
 	"portico/directory"
 )
 
@@ -74,8 +75,8 @@ type MemberSignIn struct {
 // Member is a person with the teams that he is in.
 type Member struct {
 	Person   *Person
-	Birthday string // "2006-01-02"; "" when not known
-	Teams    []TeamRole
+	Birthday string     // "2006-01-02"; "" when not known
+	Teams    []TeamRole // shared: do not change it
 }
 
 // TeamRole is a place in a team: of a person by team, or in a team by user name.
@@ -135,9 +136,17 @@ func (a *Adapter) memberMayTry(ctx context.Context, bucket string) error {
 	if a.cfg.FailureLimit < 0 {
 		return nil
 	}
-	f, err := a.store.Failures(ctx, bucket)
+	read := func() (store.Failures, error) {
+		f, err := a.store.Failures(ctx, bucket)
+		return f, fromStore(err, "user")
+	}
+	load := func() (store.Failures, error) { return a.failed.Load(bucket, read) }
+	if !a.store.Live() {
+		load = read
+	}
+	f, err := load()
 	if err != nil {
-		return fromStore(err, "user")
+		return err
 	}
 	wait := a.cfg.FailureWindow - a.now().Sub(f.Last)
 	if f.Count >= a.cfg.FailureLimit && wait > 0 {
@@ -174,6 +183,27 @@ func (a *Adapter) memberEntry(ctx context.Context, in MemberSignIn) (*directory.
 
 func (a *Adapter) memberOf(ctx context.Context, entry *directory.Entry, person *Person) (*Member, error) {
 	m := &Member{Person: person, Birthday: birthday(entry.Attributes.First("birthday"))}
+	of := a.version(&a.titleChanges)
+	if known, ok := a.places.Get(entry.ID); ok && known.of == of && a.lists != nil && a.store.Live() {
+		m.Teams = known.teams
+		return m, nil
+	}
+	ticket := a.places.Begin()
+	var err error
+	if m.Teams, err = a.teamsOf(ctx, entry, person.UID); err != nil {
+		return nil, err
+	}
+	a.places.Keep(ticket, entry.ID, places{of, m.Teams})
+	return m, nil
+}
+
+// places are somebody's places in teams, and what they were read from.
+type places struct {
+	of    version
+	teams []TeamRole
+}
+
+func (a *Adapter) teamsOf(ctx context.Context, entry *directory.Entry, uid int64) ([]TeamRole, error) {
 	groups, err := a.dir.GroupsOf(ctx, entry.ID)
 	if err != nil {
 		return nil, fromDirectory(err, "user")
@@ -186,16 +216,17 @@ func (a *Adapter) memberOf(ctx context.Context, entry *directory.Entry, person *
 	if err != nil {
 		return nil, err
 	}
+	var teams []TeamRole
 	for i, g := range groups {
 		role := TeamRole{Name: g.Name}
 		if title, ok := a.titlesIn(ctx, g)(entry); ok {
 			role.Title = title
 		} else {
-			role.Title = overlay[titleKey{gids[i], person.UID}]
+			role.Title = overlay[titleKey{gids[i], uid}]
 		}
-		m.Teams = append(m.Teams, role)
+		teams = append(teams, role)
 	}
-	return m, nil
+	return teams, nil
 }
 
 func (a *Adapter) titlesIn(ctx context.Context, group *directory.Entry) func(*directory.Entry) (string, bool) {

@@ -19,6 +19,7 @@ type Project struct {
 	Icon      int
 	StartPage string
 	Status    string // active | on_hold | archived
+	Group     string // name of the group of projects that it is in; "" for none
 }
 
 // The states of a project.
@@ -46,7 +47,7 @@ func (a *Adapter) projects(ctx context.Context, groups []*directory.Entry) ([]*P
 		s := slugs[i]
 		list[i] = &Project{
 			ID: gids[i], Name: g.Name, Slug: s.Slug, Overview: g.Attributes.First(directory.AttrDescription),
-			Icon: s.Icon, StartPage: s.StartPage, Status: projectStatus(g),
+			Icon: s.Icon, StartPage: s.StartPage, Status: projectStatus(g), Group: a.projectGroup(g),
 		}
 		if display := g.Attributes.First("display_name"); display != "" {
 			list[i].Name = display

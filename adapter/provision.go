@@ -105,21 +105,8 @@ func (a *Adapter) Writable(dir string) (string, error) {
 // a text that may be shown; Denied "read-only" or where the directory lets the
 // service account do nothing; Unavailable, also when the outcome is not known.
 func (a *Adapter) CreatePerson(ctx context.Context, n NewPerson, by By) (*Person, error) {
-	dir, err := a.Writable(n.Directory)
+	dir, entry, err := a.draftPerson(ctx, n)
 	if err != nil {
-		return nil, err
-	}
-	entry := directory.NewEntry{
-		Kind: directory.KindPerson, Name: strings.TrimSpace(n.Username), Attributes: n.Attributes, Password: n.Password, Disabled: n.Disabled,
-	}
-	if len(n.Managers) > 0 {
-		ids, err := a.managerIDs(ctx, n.Managers)
-		if err != nil {
-			return nil, err
-		}
-		entry.References = map[string][]directory.ID{directory.AttrManager: ids}
-	}
-	if err := a.checkWrittenPassword(n.Password, n.Username); err != nil {
 		return nil, err
 	}
 	act := a.newAct(store.IntentCreate, by)
@@ -142,6 +129,24 @@ func (a *Adapter) CreatePerson(ctx context.Context, n NewPerson, by By) (*Person
 		return nil, a.fromWrite(ctx, err, "user")
 	}
 	return a.personOf(ctx, made)
+}
+
+// draftPerson says what is to be made, and in which directory.
+func (a *Adapter) draftPerson(ctx context.Context, n NewPerson) (dir string, entry directory.NewEntry, err error) {
+	if dir, err = a.Writable(n.Directory); err != nil {
+		return "", entry, err
+	}
+	entry = directory.NewEntry{
+		Kind: directory.KindPerson, Name: strings.TrimSpace(n.Username), Attributes: n.Attributes, Password: n.Password, Disabled: n.Disabled,
+	}
+	if len(n.Managers) > 0 {
+		ids, err := a.managerIDs(ctx, n.Managers)
+		if err != nil {
+			return "", entry, err
+		}
+		entry.References = map[string][]directory.ID{directory.AttrManager: ids}
+	}
+	return dir, entry, a.checkWrittenPassword(n.Password, n.Username)
 }
 
 // checkWrittenPassword refuses what no directory is asked for. How good a

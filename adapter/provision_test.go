@@ -34,7 +34,12 @@ func (w *testWrites) Create(_ context.Context, dir string, n directory.NewEntry)
 		return nil, err
 	}
 	e := &directory.Entry{ID: directory.ID{Directory: dir, Stable: "id-" + n.Name}, Kind: n.Kind, Name: n.Name, Login: n.Name, Attributes: n.Attributes}
-	w.set(func() { w.people = append(w.people, e) })
+	w.set(func() {
+		w.people = append(w.people, e)
+		if n.Password != "" {
+			w.chosen[n.Name] = n.Password
+		}
+	})
 	return e, w.step(w.after, "create")
 }
 

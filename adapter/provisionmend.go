@@ -62,7 +62,7 @@ func (a *Adapter) mendOne(ctx context.Context, i store.Intent) error {
 	switch {
 	case i.Kind == store.IntentCreate && i.Group:
 		entry, err = a.groupNamed(ctx, i.Directory, i.Name)
-	case i.Kind == store.IntentCreate:
+	case i.Kind == store.IntentCreate, i.Kind == store.IntentAdmit:
 		entry, err = a.dir.PersonByLogin(ctx, i.Name)
 	default:
 		entry, err = a.writes.Reread(ctx, id, i.DN, i.Name)
@@ -72,6 +72,11 @@ func (a *Adapter) mendOne(ctx context.Context, i store.Intent) error {
 	}
 	if err != nil {
 		return err
+	}
+	if i.Kind == store.IntentAdmit && entry != nil {
+		if entry, err = a.takeBackHalf(ctx, i, entry); err != nil {
+			return err
+		}
 	}
 	if i.Kind == store.IntentDelete && entry != nil {
 		// It may have lost references already: what was begun is finished.
@@ -132,11 +137,11 @@ func (a *Adapter) verdictOn(ctx context.Context, i store.Intent, entry *director
 	}
 	const late = ", found out afterwards"
 	switch {
-	case i.Kind == store.IntentCreate && entry == nil:
+	case (i.Kind == store.IntentCreate || i.Kind == store.IntentAdmit) && entry == nil:
 		return store.LeaveAlone, edited, who + ": adding was cut short, nobody was added" + late
 	case i.Kind == store.IntentCreate && i.Group:
 		return store.LeaveAlone, EventGroupAdded, who + " added" + late
-	case i.Kind == store.IntentCreate:
+	case i.Kind == store.IntentCreate, i.Kind == store.IntentAdmit:
 		return store.LeaveAlone, EventUserAdded, who + " added" + late
 	case entry == nil && i.Group:
 		return store.LeaveAlone, removed, who + " deleted" + late

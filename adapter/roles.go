@@ -20,6 +20,8 @@ type UsersConfig struct {
 	Reserved []string
 	// Directory is where people are made; "": the first that may be written.
 	Directory string
+	// ProjectGroups says what puts projects into groups; "": nothing.
+	ProjectGroups string
 	// InvitationLifetime is how long an invitation can be accepted; default 14 days.
 	InvitationLifetime time.Duration
 	// InvitationPath is the page that accepts invitations, below the public URL.

@@ -79,12 +79,27 @@ type teamwork struct {
 	numbered   snapshot[struct{}] // everybody has a numeric id
 	slugged    snapshot[struct{}] // every group has a slug
 	roleList   snapshot[[]Role]
-	slugs      *cache.Cache[int64, store.Slug] // by gid
+	slugs      *cache.Cache[int64, store.Slug]      // by gid
+	places     *cache.Cache[directory.ID, places]   // of people in teams
+	failed     *cache.Cache[string, store.Failures] // by bucket, of members and personal keys
+
+	givenKeys atomic.Pointer[[]ConfiguredKey] // instead of the configured ones; nil: none were set
 
 	localChanges, titleChanges, keyChanges atomic.Uint64
 }
 
+func newTeamwork(size int) teamwork {
+	return teamwork{
+		slugs:  cache.New[int64, store.Slug](size),
+		places: cache.New[directory.ID, places](size),
+		failed: cache.New[string, store.Failures](size),
+	}
+}
+
 func (w *teamwork) changed(c store.Change) {
+	if c.All || c.Table == store.TableFailures {
+		w.failed.Purge()
+	}
 	if c.All {
 		w.slugs.Purge()
 	} else if c.Table == store.TableSlugs {

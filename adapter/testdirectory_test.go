@@ -20,13 +20,14 @@ type testDirectory struct {
 	people   []*directory.Entry
 	states   map[string]directory.AccountState // by login
 	managers map[string][]string               // employee to managers, by login
+	chosen   map[string]string                 // passwords that are not "<login>-pw"
 	down     bool
 	binds    int
 	misses   []string // names for which a miss was spent
 }
 
 func newTestDirectory(logins ...string) *testDirectory {
-	d := &testDirectory{states: map[string]directory.AccountState{}, managers: map[string][]string{}}
+	d := &testDirectory{states: map[string]directory.AccountState{}, managers: map[string][]string{}, chosen: map[string]string{}}
 	for _, login := range logins {
 		d.people = append(d.people, &directory.Entry{
 			ID: directory.ID{Directory: "corp", Stable: "id-" + login}, Kind: directory.KindPerson,
@@ -84,10 +85,18 @@ func (d *testDirectory) Authenticate(_ context.Context, person *directory.Entry,
 	switch {
 	case d.down:
 		return directory.BindResult{Verdict: directory.VerdictUnavailable}, person
-	case person == nil || password != person.Login+"-pw":
+	case person == nil || password != d.passwordOf(person.Login):
 		return directory.BindResult{Verdict: directory.VerdictWrong}, person
 	}
 	return directory.BindResult{Verdict: directory.VerdictSignedIn, PasswordRight: true}, person
+}
+
+// passwordOf is somebody's password. The caller holds the lock.
+func (d *testDirectory) passwordOf(login string) string {
+	if p, ok := d.chosen[login]; ok {
+		return p
+	}
+	return login + "-pw"
 }
 
 // searches is how often LDAP would have been asked for a login name: misses, and
@@ -185,6 +194,13 @@ type house struct {
 
 func newHouse(t testing.TB, change ...func(*Config)) *house {
 	t.Helper()
+	return newHouseOn(t, "", change...)
+}
+
+// newHouseOn is a house whose two processes share the database of a URL, "" for a
+// file of its own.
+func newHouseOn(t testing.TB, storeURL string, change ...func(*Config)) *house {
+	t.Helper()
 	h := &house{
 		dir:   newTestDirectory("ann", "bob", "cid"),
 		clock: &testClock{now: time.Date(2026, 5, 1, 12, 0, 10, 0, time.UTC)},
@@ -197,7 +213,7 @@ func newHouse(t testing.TB, change ...func(*Config)) *house {
 	}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
 	for _, to := range []**Adapter{&h.Adapter, &h.other} {
-		s, err := store.Open(t.Context(), "", store.Options{
+		s, err := store.Open(t.Context(), storeURL, store.Options{
 			DataDir: h.data, Key: bytes.Repeat([]byte{7}, store.KeySize), Log: log, Clock: h.clock.Now,
 		})
 		if err != nil {

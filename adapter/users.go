@@ -137,8 +137,8 @@ func invitedUser(i store.Invitation) *User {
 	return &User{ID: i.ID, GivenName: i.GivenName, FamilyName: i.FamilyName, Mail: []string{i.MailShown}}
 }
 
-// User finds a user by user name, or by number: name is taken for a number when
-// it is one and nobody is called so. Errors: NotFound "user", Unavailable.
+// User finds a user by user name or by number. Errors: NotFound "user", Ambiguous
+// when it is the name of one and the number of another, Unavailable.
 func (a *Adapter) User(ctx context.Context, by *UserCaller, name string) (*User, error) {
 	entry, invitation, err := a.findUser(ctx, name)
 	switch {
@@ -162,25 +162,39 @@ func (a *Adapter) oneUser(ctx context.Context, by *UserCaller, entry *directory.
 	return users[0], nil
 }
 
-// findUser gives the entry of a user, or the open invitation.
+// findUser gives the entry of a user, or the open invitation. A name that is one
+// user's name and another's number is Ambiguous: neither is guessed.
 func (a *Adapter) findUser(ctx context.Context, name string) (*directory.Entry, *store.Invitation, error) {
-	entry, err := a.entry(ctx, ByUsername(name))
-	if err == nil || KindOf(err) != NotFound {
-		return entry, nil, err
+	named, err := a.entry(ctx, ByUsername(name))
+	if err != nil && KindOf(err) != NotFound {
+		return nil, nil, err
 	}
 	id, parsed := strconv.ParseInt(name, 10, 64)
 	if parsed != nil || id < 1 || strconv.FormatInt(id, 10) != name {
-		return nil, nil, notFound("user")
+		return named, nil, err
 	}
+	numbered, invitation, byNumber := a.userByNumber(ctx, id)
+	switch {
+	case err != nil:
+		return numbered, invitation, byNumber
+	case byNumber != nil && KindOf(byNumber) == NotFound, numbered != nil && numbered.ID == named.ID:
+		return named, nil, nil
+	case byNumber != nil:
+		return nil, nil, byNumber
+	}
+	return nil, nil, &Error{Kind: Ambiguous, Field: "user"}
+}
+
+func (a *Adapter) userByNumber(ctx context.Context, id int64) (*directory.Entry, *store.Invitation, error) {
 	invitation, err := a.store.Invitation(ctx, id)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		entry, err = a.entry(ctx, ByUID(id))
+		entry, err := a.entry(ctx, ByUID(id))
 		return entry, nil, err
 	case err != nil:
 		return nil, nil, fromStore(err, "user")
 	case invitation.State == store.InvitationAccepted:
-		entry, err = a.entry(ctx, ByUID(invitation.UID))
+		entry, err := a.entry(ctx, ByUID(invitation.UID))
 		return entry, nil, err
 	case invitation.State == store.InvitationWithdrawn:
 		return nil, nil, notFound("user")
@@ -356,29 +370,4 @@ func (a *Adapter) holders(ctx context.Context, role *Role) ([]*directory.Entry, 
 		}
 	}
 	return people, nil
-}
-
-// setEnabled locks an account here, or ends that lock. What the directory says of
-// the account stays.
-func (a *Adapter) setEnabled(ctx context.Context, by *UserCaller, uid int64, entry *directory.Entry, enabled bool, client Client) error {
-	if !enabled {
-		if uid == by.Person.UID {
-			return &Error{Kind: Denied, Field: "user", Text: "nobody can disable himself"}
-		}
-		if err := a.othersManage(ctx, uid, entry); err != nil {
-			return err
-		}
-	}
-	word := map[bool]string{true: "enabled", false: "disabled"}[enabled]
-	err := a.store.ChangeStatus(ctx, uid, by.name(), func(s store.Status) store.Status {
-		s.Locked = !enabled
-		return s
-	}, record(EventUserEdited, uid, by.name(), client, "account "+word))
-	if err != nil {
-		return fromStore(err, "user")
-	}
-	if enabled {
-		return nil
-	}
-	return a.EndSessions(ctx, uid, client, "account disabled by "+by.name())
 }

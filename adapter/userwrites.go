@@ -20,89 +20,98 @@ func (a *Adapter) canMakePeople() bool {
 }
 
 // makePerson makes the person of an invitation, with what he chose. The address is
-// the invitation's.
-func (a *Adapter) makePerson(ctx context.Context, i store.Invitation, in Acceptance, client Client) (*directory.Entry, error) {
-	chosen := &Person{Username: directory.FoldName(in.Username), Mail: []string{i.MailShown}}
-	if err := a.checkNewPassword(chosen, "\x00", in.Password); err != nil { // there is no old one
+// the invitation's. Afterwards there is an entry with the chosen password, or none:
+// one that has the first password still is taken away, by Mend after a crash.
+func (a *Adapter) makePerson(ctx context.Context, i store.Invitation, in Acceptance, by By) (*directory.Entry, error) {
+	name := directory.FoldName(in.Username)
+	if err := a.checkNewPassword(&Person{Username: name, Mail: []string{i.MailShown}}, "\x00", in.Password); err != nil { // there is no old one
 		return nil, err
 	}
-	first := a.firstPassword(in.Password)
-	entry, err := a.writes.Create(ctx, a.cfg.Users.Directory, directory.NewEntry{
-		Kind: directory.KindPerson, Name: directory.FoldName(in.Username), Password: first,
+	dir, draft, err := a.draftPerson(ctx, NewPerson{
+		Directory: a.cfg.Users.Directory, Username: name, Password: in.Password,
 		Attributes: directory.Attributes{
 			directory.AttrGivenName: {i.GivenName}, directory.AttrFamilyName: {i.FamilyName},
 			directory.AttrName: {i.GivenName + " " + i.FamilyName}, directory.AttrMail: {i.MailShown},
 		},
 	})
 	if err != nil {
-		return nil, a.userWrite(ctx, err, "username")
-	}
-	if err := a.setChosen(ctx, entry, first, in.Password); err != nil {
 		return nil, err
 	}
-	return entry, a.logEvent(ctx, EventUserAdded, 0, client, "user "+entry.Login+" made in directory "+entry.ID.Directory+" by invitation")
+	act := a.newAct(store.IntentAdmit, by)
+	act.intent.Directory, act.intent.Name = dir, a.writes.LoginIn(dir, name)
+	var made *directory.Entry
+	err = act.run(ctx, func(ctx context.Context) (store.Aftermath, []store.Record, error) {
+		if a.passwords != nil {
+			draft.Password = a.store.FirstPassword(act.intent.ID)
+		}
+		if made, err = a.writes.Create(ctx, dir, draft); err != nil {
+			return 0, nil, err
+		}
+		if err := a.setChosen(ctx, made, draft.Password, in.Password); err != nil {
+			return 0, nil, err
+		}
+		text := "user " + made.Login + " added to " + dir + " by invitation"
+		return store.LeaveAlone, []store.Record{record(EventUserAdded, i.ID, by.Actor, by.Client, text)}, nil
+	})
+	if err != nil {
+		return nil, a.fromWrite(ctx, err, directory.AttrUsername)
+	}
+	return made, nil
 }
 
 // setChosen has the new person change the first password to the chosen one.
 // Servers demand another change of a password that somebody else has set, and only
 // for people do they check it by their rules. Where it is refused, the entry is
-// taken away again.
+// taken away again. What has begun is finished whether or not the caller waits.
 func (a *Adapter) setChosen(ctx context.Context, entry *directory.Entry, first, chosen string) error {
 	if a.passwords == nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+	defer cancel()
 	err := a.passwords.ChangePassword(ctx, entry, first, chosen)
 	if err == nil {
 		return nil
 	}
-	if undone := a.writes.Delete(context.WithoutCancel(ctx), entry.ID, ""); undone != nil {
-		a.log.ErrorContext(ctx, "somebody was made in the directory without the chosen password and could not be taken away again; delete the entry or set its password",
-			"dn", entry.DN, "error", undone)
-	}
 	refusal, refused := errors.AsType[*directory.PasswordError](err)
-	if !refused {
-		return &Error{Kind: Unavailable, Cause: err, RetryAfter: 5 * time.Second}
+	out := error(&Error{Kind: Unavailable, Cause: err, RetryAfter: 5 * time.Second})
+	if refused {
+		out = &Error{Kind: Invalid, Field: FieldNewPassword, Text: faultText(refusal.Fault), Cause: err}
+	} else if known, _ := a.dir.Authenticate(ctx, entry, first); known.Verdict == directory.VerdictUnavailable || !known.PasswordRight {
+		// It may have been changed. Mend finds out.
+		return errors.Join(out, &directory.WriteError{Fault: directory.WriteUnknown, Err: err})
 	}
-	return &Error{Kind: Invalid, Field: FieldNewPassword, Text: faultText(refusal.Fault), Cause: err}
+	undo, done := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+	defer done()
+	if undone := a.writes.Delete(undo, entry.ID, ""); undone != nil {
+		a.log.WarnContext(ctx, "somebody was made in the directory without the chosen password and could not be taken away again yet; it is tried again",
+			"dn", entry.DN, "error", undone)
+		return errors.Join(out, &directory.WriteError{Fault: directory.WriteUnknown, Err: undone})
+	}
+	return out
 }
 
-// userWrite turns the faults of writes into kinds. name is what an existing entry
-// is called by.
-func (a *Adapter) userWrite(ctx context.Context, err error, name string) error {
-	if err == nil {
-		return nil
+// takeBackHalf deletes an entry that was left with its first password, and gives
+// the entry where it has another one. Nobody knows the first password; who bears
+// it can be nothing but ours.
+func (a *Adapter) takeBackHalf(ctx context.Context, i store.Intent, entry *directory.Entry) (*directory.Entry, error) {
+	switch result, _ := a.dir.Authenticate(ctx, entry, a.store.FirstPassword(i.ID)); {
+	case result.Verdict == directory.VerdictUnavailable, result.Verdict == directory.VerdictMisconfigured:
+		return nil, directory.ErrUnavailable
+	case !result.PasswordRight:
+		return entry, nil
 	}
-	fault, _ := errors.AsType[*directory.WriteError](err)
-	switch directory.WriteFaultOf(err) {
-	case directory.WriteExists:
-		return &Error{Kind: Conflict, Field: name, Cause: err}
-	case directory.WriteNotFound:
-		return &Error{Kind: NotFound, Field: "user", Cause: err}
-	case directory.WriteReadOnly, directory.WriteDenied, directory.WriteMisconfigured:
-		a.log.WarnContext(ctx, "a change in the directory was refused", "error", err)
-		return &Error{Kind: Denied, Field: "directory", Text: "The directory may not be changed", Cause: err}
-	case directory.WritePassword:
-		refused, _ := errors.AsType[*directory.PasswordError](err)
-		if refused != nil {
-			return &Error{Kind: Invalid, Field: "password", Cause: refused}
-		}
-		return &Error{Kind: Invalid, Field: "password", Cause: err}
-	case directory.WriteInvalid:
-		field := name
-		if fault != nil && fault.Attribute != "" {
-			field = strings.ReplaceAll(fault.Attribute, "_", "-")
-		}
-		return &Error{Kind: Invalid, Field: field, Cause: err}
-	case directory.WriteUnavailable, directory.WriteUnknown, directory.WriteStale:
-		return &Error{Kind: Unavailable, Field: "directory", Cause: err}
+	err := a.writes.Delete(ctx, entry.ID, "")
+	if err != nil && directory.WriteFaultOf(err) != directory.WriteNotFound {
+		return nil, err
 	}
-	return &Error{Kind: Internal, Field: "directory", Cause: err}
+	return nil, nil
 }
 
 // changeNames changes the names of a person in the directory.
 func (a *Adapter) changeNames(ctx context.Context, by *UserCaller, entry *directory.Entry, ch UserChange, client Client) error {
 	var faults Faults
-	attributes := directory.Attributes{}
+	attributes := map[string][]string{}
 	for _, part := range []struct {
 		value             *string
 		attribute, called string
@@ -116,29 +125,62 @@ func (a *Adapter) changeNames(ctx context.Context, by *UserCaller, entry *direct
 		}
 		attributes[part.attribute] = []string{text}
 	}
-	switch {
-	case len(faults) > 0:
+	if len(faults) > 0 {
 		return faults
-	case a.writes == nil:
-		return &Error{Kind: Denied, Field: "directory", Text: "The directory may not be changed"}
 	}
-	if _, err := a.writes.Modify(ctx, entry.ID, directory.Change{Attributes: attributes}); err != nil {
-		return a.userWrite(ctx, err, "user")
-	}
-	uid, err := a.uidOf(ctx, ByID(entry.ID))
-	if err != nil {
-		return err
-	}
-	return a.logEvent(ctx, EventUserEdited, uid, client, "names changed by "+by.name())
+	_, err := a.ChangePerson(ctx, ByID(entry.ID), PersonChange{Attributes: attributes}, By{Client: client, Actor: by.name()})
+	return err
 }
 
 // replaceMembers makes people the members of a group, and nobody else.
 func (a *Adapter) replaceMembers(ctx context.Context, by *UserCaller, group *directory.Entry, members []directory.ID, client Client) error {
-	if a.writes == nil {
-		return &Error{Kind: Denied, Field: "directory", Text: "The directory may not be changed"}
+	_, err := a.ChangeGroup(ctx, GroupByID(group.ID), GroupChange{ReplaceMembers: &members}, By{Client: client, Actor: by.name()})
+	return err
+}
+
+// setEnabled disables an account or enables it again: in its directory where that
+// may be written and knows how, else by a lock here. Enabling ends both.
+func (a *Adapter) setEnabled(ctx context.Context, by *UserCaller, uid int64, entry *directory.Entry, enabled bool, client Client) error {
+	if !enabled {
+		if uid == by.Person.UID {
+			return &Error{Kind: Denied, Field: "user", Text: "nobody can disable himself"}
+		}
+		if err := a.othersManage(ctx, uid, entry); err != nil {
+			return err
+		}
 	}
-	if _, err := a.writes.Modify(ctx, group.ID, directory.Change{ReplaceMembers: &members}); err != nil {
-		return a.userWrite(ctx, err, "project")
+	there, err := a.setEnabledThere(ctx, entry, enabled, By{Client: client, Actor: by.name()})
+	if err != nil || there && !enabled {
+		return err
 	}
-	return a.logEvent(ctx, EventUserEdited, 0, client, "members of group "+group.Name+" replaced by "+by.name())
+	word := map[bool]string{true: "enabled", false: "disabled"}[enabled]
+	err = a.store.ChangeStatus(ctx, uid, by.name(), func(s store.Status) store.Status {
+		s.Locked = !enabled
+		return s
+	}, record(EventUserEdited, uid, by.name(), client, "account "+word))
+	if err != nil {
+		return fromStore(err, "user")
+	}
+	if enabled {
+		return nil
+	}
+	return a.EndSessions(ctx, uid, client, "account disabled by "+by.name())
+}
+
+// setEnabledThere does it in the directory. It gives false where that cannot be
+// written or has no way to disable accounts.
+func (a *Adapter) setEnabledThere(ctx context.Context, entry *directory.Entry, enabled bool, by By) (bool, error) {
+	if _, err := a.Writable(entry.ID.Directory); err != nil {
+		return false, nil
+	}
+	if enabled && !a.dir.State(ctx, entry, a.now()).Disabled {
+		return true, nil
+	}
+	disabled := !enabled
+	_, err := a.ChangePerson(ctx, ByID(entry.ID), PersonChange{Disabled: &disabled}, by)
+	if err != nil && !enabled && KindOf(err) == Denied {
+		a.log.WarnContext(ctx, "the account could not be disabled in its directory; it is locked here", "directory", entry.ID.Directory, "error", err)
+		return false, nil
+	}
+	return err == nil, err
 }

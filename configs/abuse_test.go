@@ -214,14 +214,14 @@ func manyKeys(n int) string {
 
 func TestAbuse_H07_InsecureOptionsAreWarnedOf(t *testing.T) {
 	cfg := mustParse(t, corp+"    tls: {insecure_skip_verify: true}\n",
-		"PORTICO_LISTEN=:8080", "PORTICO_DIRECTORIES_0_URLS=ldap://ldap.example.org,ldaps://ldap.example.org")
+		"PORTICO_LISTEN=:8080", "PORTICO_ALLOW_PLAIN_HTTP=true", "PORTICO_DIRECTORIES_0_URLS=ldap://ldap.example.org,ldaps://ldap.example.org")
 	var keys []string
 	for _, w := range cfg.Warnings {
 		if w.Insecure {
 			keys = append(keys, w.Key)
 		}
 	}
-	want := "PORTICO_LISTEN PORTICO_DIRECTORIES_0_URLS directories[0].tls.insecure_skip_verify"
+	want := "PORTICO_ALLOW_PLAIN_HTTP PORTICO_DIRECTORIES_0_URLS directories[0].tls.insecure_skip_verify"
 	if got := strings.Join(keys, " "); got != want {
 		t.Errorf("warned of %s, want %s", got, want)
 	}

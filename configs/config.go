@@ -22,12 +22,13 @@ import (
 // Config is the whole configuration, key for key as in the YAML file. Load and
 // Parse give one that is complete and valid; Default gives the defaults.
 type Config struct {
-	Listen         string      `yaml:"listen"`          // host:port of the service
-	BaseURL        string      `yaml:"base_url"`        // "" : from Listen; see ExternalURL
-	TLS            ServerTLS   `yaml:"tls"`             // both empty: plain HTTP
-	TrustedProxies []string    `yaml:"trusted_proxies"` // addresses or CIDRs; see TrustedPrefixes
-	DataDir        string      `yaml:"data_dir"`        // mirror files, SQLite store, secret key file
-	SecretKey      Secret      `yaml:"secret_key"`      // "" : a file in DataDir; see MasterKey
+	Listen         string      `yaml:"listen"`           // host:port of the service
+	BaseURL        string      `yaml:"base_url"`         // "" : from Listen; see ExternalURL
+	TLS            ServerTLS   `yaml:"tls"`              // both empty: plain HTTP
+	AllowPlainHTTP bool        `yaml:"allow_plain_http"` // other machines may reach plain HTTP
+	TrustedProxies []string    `yaml:"trusted_proxies"`  // addresses or CIDRs; see TrustedPrefixes
+	DataDir        string      `yaml:"data_dir"`         // mirror files, SQLite store, secret key file
+	SecretKey      Secret      `yaml:"secret_key"`       // "" : a file in DataDir; see MasterKey
 	SecretKeyFile  string      `yaml:"secret_key_file"`
 	Store          Store       `yaml:"store"`
 	Directories    []Directory `yaml:"directories"` // in order of precedence
@@ -111,6 +112,8 @@ type UserManagementAPI struct {
 	// RestrictDirectory shows mail addresses and assignments of others only to
 	// people with the permission users.manage or users.read.
 	RestrictDirectory bool `yaml:"restrict_directory"`
+	// ProjectGroups is what puts projects into groups: "ou", "category" or "".
+	ProjectGroups string `yaml:"project_groups"`
 	// Status406 answers an unsupported method with 406 instead of 405.
 	Status406 bool `yaml:"status_406"`
 	// Directory is where accepted invitations make people; "": the first that may

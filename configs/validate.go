@@ -45,6 +45,7 @@ func validate(c *Config, r *report) {
 	validateAPIs(&c.APIs, r)
 	validatePaths(&c.APIs, r)
 	validateDirectories(c, r)
+	oneOfOrNone(r, "apis.usermanagement.project_groups", c.APIs.UserManagement.ProjectGroups, "ou", "category")
 	validateCollaboration(c, r)
 	if name := c.APIs.UserManagement.Directory; name != "" && !slices.ContainsFunc(c.Directories, func(d Directory) bool { return d.Name == name }) {
 		r.fault("apis.usermanagement.directory", "%s is not the name of a directory", shown(name))
@@ -90,7 +91,11 @@ func validateService(c *Config, r *report) {
 		}
 	}
 	if c.TLS.CertFile == "" && len(c.TrustedProxies) == 0 && addressProblem(c.Listen) == "" && !loopbackAddress(c.Listen) {
-		r.warn(true, "listen", "%s takes passwords in clear text from other machines; set tls, or put a proxy with TLS before it and name that in trusted_proxies", c.Listen)
+		if !c.AllowPlainHTTP {
+			r.fault("listen", "%s would take passwords and keys in clear text from other machines; set tls, or put a proxy with TLS before it and name that in trusted_proxies, or set allow_plain_http: true", c.Listen)
+			return
+		}
+		r.warn(true, "allow_plain_http", "%s takes passwords and keys in clear text from other machines; set tls as soon as the clients can do it", c.Listen)
 	}
 }
 

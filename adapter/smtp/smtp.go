@@ -159,10 +159,10 @@ func (s *Sender) compose(m store.Message) (*mail.Msg, error) {
 		return nil, errors.New("the recipient is not a plain mail address")
 	}
 	message := mail.NewMsg(mail.WithNoDefaultUserAgent())
-	if err := message.FromFormat(header(m.From), s.cfg.From); err != nil {
+	if err := message.FromFormat(quotable(m.From), s.cfg.From); err != nil {
 		return nil, err
 	}
-	if err := message.AddToFormat(header(m.ToName), m.To); err != nil {
+	if err := message.AddToFormat(quotable(m.ToName), m.To); err != nil {
 		return nil, err
 	}
 	message.Subject(header(m.Subject))
@@ -179,6 +179,12 @@ func (s *Sender) compose(m store.Message) (*mail.Msg, error) {
 // header makes one line of a text.
 func header(text string) string {
 	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 }), " ")
+}
+
+// quotable is a name between quotation marks (RFC 5322 §3.2.4), so that no name
+// ends them and goes on with an address.
+func quotable(name string) string {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(header(name))
 }
 
 // messageID is a new id in the sender's domain, so that it says nothing of this host.

@@ -3,6 +3,7 @@ package smtp
 import (
 	"errors"
 	"mime"
+	"net/mail"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +119,35 @@ func TestAbuse_F12_LineEndsInMail(t *testing.T) {
 	for line := range strings.SplitSeq(head, "\r\n") {
 		if strings.HasPrefix(line, "Bcc:") || strings.HasPrefix(line, "X:") {
 			t.Errorf("a value became a header: %q", line)
+		}
+	}
+}
+
+// A name with quotation marks stays a name of the one recipient.
+func TestAbuse_F12_QuotedNames(t *testing.T) {
+	s, err := New(Config{URL: "smtp://localhost:25", From: "portico@example.org"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{`Grace "Amazing" Hopper`, `x" <evil@example.org>, "y`, `ends in \`, `=HYPERLINK("http://evil") <b>`, `Zoë "ß"`} {
+		message, err := s.compose(store.Message{To: "a@example.org", ToName: name, From: name, Text: "x"})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var text strings.Builder
+		if _, err := message.WriteTo(&text); err != nil {
+			t.Fatal(err)
+		}
+		parsed, err := mail.ReadMessage(strings.NewReader(text.String()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, header := range []string{"To", "From"} {
+			list, err := parsed.Header.AddressList(header)
+			if err != nil || len(list) != 1 || list[0].Name != name || strings.Contains(list[0].Address, "evil") {
+				t.Errorf("%s: %v %v", header, list, err)
+			}
 		}
 	}
 }

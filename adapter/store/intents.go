@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/base32"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -15,7 +16,10 @@ const (
 	IntentPassword = "password"
 	IntentDisable  = "disable"
 	IntentDelete   = "delete"
-	IntentEdit     = "edit" // anything else that something here depends on
+	// IntentAdmit: a person is made who then sets the password of his choice. Until
+	// that is done the entry has the first password of the intent.
+	IntentAdmit = "admit"
+	IntentEdit  = "edit" // anything else that something here depends on
 )
 
 // keepIntents is how long ended intents stay, for Begin to count them.
@@ -98,6 +102,14 @@ func (s *Store) BeginIntent(ctx context.Context, i Intent, owner string, lease t
 		return t.setClosing(ctx, i.UID)
 	})
 	return id, err
+}
+
+// FirstPassword is the password that an entry has between being made and getting
+// the one that its owner chose. It follows from the number of the intent, so that
+// after a crash it is known still, to nobody but us.
+func (s *Store) FirstPassword(intent int64) string {
+	sum := mac(s.macs.loginKeys, []byte("first password"), uidBytes(intent))
+	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:20]) + "-a1"
 }
 
 // extrasText is what an intent's row holds of stored attributes.

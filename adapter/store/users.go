@@ -96,17 +96,26 @@ func (s *Store) PeopleAfter(ctx context.Context, after int64, limit int) ([]Numb
 // RoleIDs gives the numbers of roles by their names. One that has none gets one,
 // in the order of the names; a number is never given twice.
 func (s *Store) RoleIDs(ctx context.Context, names []string) (map[string]int64, error) {
+	return s.numbersByName(ctx, "role_ids", names)
+}
+
+// ProjectGroupIDs does the same for groups of projects.
+func (s *Store) ProjectGroupIDs(ctx context.Context, names []string) (map[string]int64, error) {
+	return s.numbersByName(ctx, "project_group_ids", names)
+}
+
+func (s *Store) numbersByName(ctx context.Context, table string, names []string) (map[string]int64, error) {
 	ids := make(map[string]int64, len(names))
-	err := s.write(ctx, "roles", func(ctx context.Context, t *tx) error {
+	err := s.write(ctx, "numbers by name", func(ctx context.Context, t *tx) error {
 		if _, err := t.lockCounter(ctx, KindPerson); err != nil {
 			return err
 		}
 		for _, name := range names {
-			if _, err := t.exec(ctx, "INSERT INTO role_ids (name) SELECT CAST(? AS TEXT) WHERE NOT EXISTS (SELECT 1 FROM role_ids WHERE name = ?)", name, name); err != nil {
+			if _, err := t.exec(ctx, "INSERT INTO "+table+" (name) SELECT CAST(? AS TEXT) WHERE NOT EXISTS (SELECT 1 FROM "+table+" WHERE name = ?)", name, name); err != nil {
 				return err
 			}
 			var id int64
-			if err := t.row(ctx, "SELECT id FROM role_ids WHERE name = ?", name).Scan(&id); err != nil {
+			if err := t.row(ctx, "SELECT id FROM "+table+" WHERE name = ?", name).Scan(&id); err != nil {
 				return err
 			}
 			ids[name] = id
@@ -143,6 +152,24 @@ func (s *Store) GroupBySlug(ctx context.Context, slug string) (int64, error) {
 	var gid int64
 	err := s.one(ctx, "slug", "SELECT gid FROM slugs WHERE slug = ?", []any{slug}, &gid)
 	return gid, err
+}
+
+// SetProjectPage sets the icon and the first page of a group. ErrNotFound when it
+// has no slug.
+func (s *Store) SetProjectPage(ctx context.Context, p Slug, note ...Record) error {
+	return s.write(ctx, "project", func(ctx context.Context, t *tx) error {
+		n, err := t.exec(ctx, "UPDATE slugs SET icon = ?, start_page = ? WHERE gid = ?", p.Icon, p.StartPage, p.GID)
+		if err == nil && n == 0 {
+			err = ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		if err := t.changed(ctx, TableSlugs, p.GID); err != nil {
+			return err
+		}
+		return t.note(ctx, note)
+	})
 }
 
 // maxSlugTail bounds the numbers behind slugs that would be the same.

@@ -41,7 +41,8 @@ type app struct {
 	adapter      *adapter.Adapter
 	collabs      *collaboration.Collaborations
 	server       *httpapi.Server
-	close        []func() error // in reverse order
+	reread       func() (*configs.Config, error) // the configuration as it is now; nil where there is no file
+	close        []func() error                  // in reverse order
 }
 
 // newApp opens the store and the mirror and wires the parts together. It

@@ -60,7 +60,7 @@ func (p *program) demo(ctx context.Context, listen string) error {
 	if err != nil {
 		return err
 	}
-	return p.serve(ctx, cfg, func(a *app) error { return p.introduce(ctx, a, path, accounts) })
+	return p.serve(ctx, cfg, nil, func(a *app) error { return p.introduce(ctx, a, path, accounts) })
 }
 
 //go:embed demo.yaml

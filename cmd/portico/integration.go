@@ -18,6 +18,25 @@ func (a *app) newIntegration() (*integration.API, error) {
 	}, a.adapter, a.log)
 }
 
+// reloadKeys takes apis.integration.keys from the configuration as it is now. What
+// else may have changed there waits for the next start.
+func (a *app) reloadKeys() error {
+	if a.reread == nil {
+		return nil
+	}
+	cfg, err := a.reread()
+	if err != nil {
+		return err
+	}
+	verbs, err := integrationVerbs(cfg)
+	if err != nil {
+		return err
+	}
+	a.adapter.SetIntegrationKeys(verbs.Keys)
+	a.log.Info("keys for members and teams reloaded", "keys", len(verbs.Keys))
+	return nil
+}
+
 // integrationVerbs is what the adapter takes from the section of this API.
 func integrationVerbs(cfg *configs.Config) (adapter.IntegrationConfig, error) {
 	c := cfg.APIs.Integration

@@ -85,6 +85,7 @@ func (p *program) rootCommand() *cobra.Command {
 		p.mailCommand(),
 		p.orgCommand(),
 		p.collaborationCommand(),
+		p.projectCommand(),
 		p.serviceCommand(),
 		p.invitationCommand(),
 		p.sampleCommand(),

@@ -20,7 +20,8 @@ func (w *scimWorld) modify(dn string, change func(*ldap.ModifyRequest)) {
 	}
 }
 
-func (w *scimWorld) dnOf(name string) string    { return "uid=" + name + ",ou=people," + w.ldap.BaseDN }
+func (w *scimWorld) dnOf(name string) string { return "uid=" + name + ",ou=people," + w.ldap.BaseDN }
+
 func (w *scimWorld) groupDN(name string) string { return "cn=" + name + ",ou=groups," + w.ldap.BaseDN }
 
 // mayBind tells whether somebody can sign in to the directory.

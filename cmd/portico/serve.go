@@ -29,7 +29,7 @@ func (p *program) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.serve(cmd.Context(), cfg, nil)
+			return p.serve(cmd.Context(), cfg, func(a *app) { a.reread = func() (*configs.Config, error) { return p.load(path) } }, nil)
 		},
 	}
 	configFlag(cmd, &path)
@@ -55,9 +55,9 @@ func (p *program) load(path string) (*configs.Config, error) {
 	return cfg, nil
 }
 
-// serve runs the service until a signal. ready is called once it listens, with
-// the address; nil for nothing.
-func (p *program) serve(parent context.Context, cfg *configs.Config, ready func(*app) error) error {
+// serve runs the service until a signal. ready is called once it listens; both
+// functions may be nil.
+func (p *program) serve(parent context.Context, cfg *configs.Config, prepare func(*app), ready func(*app) error) error {
 	// Memory that is never touched takes no room, but counts as in use: so the garbage
 	// of a small heap is collected when there is this much of it, not every few ms.
 	spare := make([]byte, spareHeap)
@@ -70,6 +70,9 @@ func (p *program) serve(parent context.Context, cfg *configs.Config, ready func(
 		return err
 	}
 	defer a.Close()
+	if prepare != nil {
+		prepare(a)
+	}
 	ctx, stop := httpapi.UntilSignal(parent, a.server.Close, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go a.reloadOnHangup(ctx)
@@ -88,8 +91,8 @@ func (p *program) serve(parent context.Context, cfg *configs.Config, ready func(
 	return a.Run(ctx)
 }
 
-// reloadOnHangup reads the certificate again at each SIGHUP, one after the
-// other, until ctx ends. A bad one keeps the old.
+// reloadOnHangup reads the certificate and the keys for members and teams again
+// at each SIGHUP, one after the other, until ctx ends. Bad ones keep the old.
 func (a *app) reloadOnHangup(ctx context.Context) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -99,11 +102,18 @@ func (a *app) reloadOnHangup(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-hangups:
+			good := true
 			if err := a.server.ReloadCertificate(); err != nil {
+				good = false
 				a.log.Error("the certificate was not reloaded; the old one stays", "error", err)
-				continue
 			}
-			a.log.Info("reloaded")
+			if err := a.reloadKeys(); err != nil {
+				good = false
+				a.log.Error("the keys for members and teams were not reloaded; the old ones stay", "error", err)
+			}
+			if good {
+				a.log.Info("reloaded")
+			}
 		}
 	}
 }

@@ -37,7 +37,7 @@ func userVerbs(cfg *configs.Config) adapter.UsersConfig {
 	c := cfg.APIs.UserManagement
 	out := adapter.UsersConfig{
 		Account: c.Account, BareUsername: c.BareUsername, Restrict: c.RestrictDirectory, Reserved: reservedWords(cfg),
-		Directory: c.Directory, InvitationLifetime: c.InvitationLifetime,
+		Directory: c.Directory, ProjectGroups: c.ProjectGroups, InvitationLifetime: c.InvitationLifetime,
 		InvitationPath: cfg.APIs.Action.Prefix + console.InvitationPath,
 	}
 	for _, r := range c.Roles {

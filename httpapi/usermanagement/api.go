@@ -41,6 +41,7 @@ type Inviter interface {
 type Projects interface {
 	EachProject(ctx context.Context, by *adapter.UserCaller, do func(*adapter.Project) error) error
 	Project(ctx context.Context, by *adapter.UserCaller, slug string) (*adapter.Project, error)
+	ProjectGroups(ctx context.Context, by *adapter.UserCaller) ([]adapter.ProjectGroup, error)
 	Assigned(ctx context.Context, by *adapter.UserCaller, slug string) ([]*adapter.User, error)
 	Assign(ctx context.Context, by *adapter.UserCaller, slug string, ids []int64, client adapter.Client) ([]*adapter.User, error)
 }

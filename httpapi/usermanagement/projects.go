@@ -9,7 +9,7 @@ import (
 // projectRecord is the form of a project among a user's assignments.
 func projectRecord(p *adapter.Project) record {
 	return record{
-		{name: "group-id", value: ""},
+		{name: "group-id", value: p.Group},
 		{name: "icon", value: int64(p.Icon)},
 		{name: "name", value: p.Name},
 		{name: "overview", value: orNil(p.Overview)},
@@ -45,9 +45,19 @@ func (a *API) showProject(c *call) error {
 	return a.one(c, "project", a.wholeProject(p))
 }
 
-// listProjectGroups answers with no groups: projects are not grouped here.
 func (a *API) listProjectGroups(c *call) error {
-	return a.list(c, "project-groups", "project-group", func(func(record) error) error { return nil })
+	groups, err := a.adapter.ProjectGroups(c.r.Context(), c.caller)
+	if err != nil {
+		return err
+	}
+	return a.list(c, "project-groups", "project-group", func(emit func(record) error) error {
+		for _, g := range groups {
+			if err := emit(record{{name: "id", value: g.ID}, {name: "label", value: g.Label}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (a *API) listAssignments(c *call) error {

@@ -171,6 +171,8 @@ func Run(t *testing.T, b Backend) {
 		{"Secrets", testSecrets},
 		{"Codes", testCodes},
 		{"Permissions", testPermissions},
+		{"Users", testUsers},
+		{"Invitations", testInvitations},
 		{"Managers", testManagers},
 		{"Notifications", testNotifications},
 		{"Forget", testForget},
