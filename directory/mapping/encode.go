@@ -183,15 +183,6 @@ func (e *Encoder) Room(kind directory.Kind, attribute string) int {
 	return maxValues
 }
 
-// transfer is the name under which an attribute is written: certificates travel in
-// their binary form, except to Active Directory, which knows no other.
-func (e *Encoder) transfer(name string) string {
-	if isBinary(name) && e.m.cfg.StatusRules != RulesActiveDirectory {
-		return name + ";binary"
-	}
-	return name
-}
-
 // checkName refuses a name that cannot be one here.
 func (e *Encoder) checkName(kind directory.Kind, name string) error {
 	attribute, _ := e.nameAttribute(kind)

@@ -34,3 +34,12 @@ func isBinary(name string) bool { return strings.EqualFold(name, "userCertificat
 func isNumber(name string) bool {
 	return strings.EqualFold(name, "uidNumber") || strings.EqualFold(name, "gidNumber")
 }
+
+// transfer is the name under which an attribute is written: certificates travel in
+// their binary form, except to Active Directory, which knows no other.
+func (e *Encoder) transfer(name string) string {
+	if isBinary(name) && e.m.cfg.StatusRules != RulesActiveDirectory {
+		return name + ";binary"
+	}
+	return name
+}
