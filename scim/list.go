@@ -230,7 +230,7 @@ func (x *exchange) pageOf(q *question, binding [32]byte) (*Query, error) {
 
 // binding is what a cursor for this question is good for.
 func (x *exchange) binding(q *question, kind string) [32]byte {
-	return bind(kind, x.who.Name, q.filter, q.sortBy, strconv.FormatBool(q.descending),
+	return bind(kind, strconv.FormatInt(x.who.KeyID, 10), x.who.Name, q.filter, q.sortBy, strconv.FormatBool(q.descending),
 		strings.Join(q.attributes, ","), strings.Join(q.excluded, ","))
 }
 
