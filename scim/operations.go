@@ -219,6 +219,9 @@ func (st *step) patch(body resource.Object) (outcome, error) {
 func (st *step) write(verb string, w *Write, full bool) (out outcome, err error) {
 	start, e := st.x.s.deps.Now(), st.event(verb, http.StatusOK)
 	defer func() { st.x.s.audit(st.x, e, start, err) }()
+	if err = st.locked(); err != nil {
+		return out, err
+	}
 	w.Condition = st.condition
 	if w.Members != nil {
 		e.Attributes = []string{"members"}
@@ -255,10 +258,23 @@ func (st *step) write(verb string, w *Write, full bool) (out outcome, err error)
 func (st *step) remove() (out outcome, err error) {
 	start, e := st.x.s.deps.Now(), st.event("delete", http.StatusNoContent)
 	defer func() { st.x.s.audit(st.x, e, start, err) }()
+	if err = st.locked(); err != nil {
+		return out, err
+	}
 	if err = st.x.s.guards.removal(st.x.who.Name); err != nil {
 		return out, err
 	}
 	return outcome{status: http.StatusNoContent}, st.kind.Handler.Delete(st.x.r.Context(), st.call(), st.id, st.condition)
+}
+
+// locked refuses to write what no client may write.
+func (st *step) locked() error {
+	for _, id := range st.x.s.cfg.Locked {
+		if strings.EqualFold(id, st.id) {
+			return fault.New(http.StatusForbidden, "", "this resource cannot be written by SCIM")
+		}
+	}
+	return nil
 }
 
 // differences names the attributes in which two states differ.

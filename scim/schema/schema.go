@@ -130,6 +130,38 @@ func (s *Schema) Keep(keep func(attribute, sub string) bool) *Schema {
 	return kept
 }
 
+// Restrict gives the type with a list of what clients may write: attributes that writable refuses are read-only in it.
+// They are named as in paths, those of extensions with their URN.
+func (t *Type) Restrict(writable func(path string) bool) *Type {
+	narrow := func(s *Schema, prefix string) *Schema {
+		narrowed := &Schema{ID: s.ID, Name: s.Name, Description: s.Description}
+		for _, a := range s.Attributes {
+			if !writable(prefix + a.Name) {
+				clone := *a
+				clone.Mutability = ReadOnly
+				a = &clone
+			}
+			narrowed.Attributes = append(narrowed.Attributes, a)
+		}
+		narrowed.names = byName(narrowed.Attributes)
+		return narrowed
+	}
+	extensions := make([]Extension, len(t.Extensions))
+	for i, e := range t.Extensions {
+		extensions[i] = Extension{Schema: narrow(e.Schema, e.Schema.ID+":"), Required: e.Required}
+	}
+	narrowed := NewType(t.Name, t.Endpoint, t.Description, narrow(t.Core, ""), extensions...)
+	for name, a := range narrowed.common {
+		if name == "externalId" || name == "externalid" {
+			if clone := *a; !writable("externalId") {
+				clone.Mutability = ReadOnly
+				narrowed.common[name] = &clone
+			}
+		}
+	}
+	return narrowed
+}
+
 // lower makes the letters of ASCII small, and no others: names have none, and what looks like one in another alphabet is
 // another name.
 func lower(name string) string {
