@@ -44,9 +44,16 @@ type Managers interface {
 	ManagersOf(ctx context.Context, person directory.ID) ([]*directory.Entry, error)
 }
 
+// Misses makes refusals cost the same whether or not there is somebody of that name.
+type Misses interface {
+	// SpendMiss spends what looking up a name costs that nobody has.
+	SpendMiss(ctx context.Context, login string)
+}
+
 // Directory is the population of all configured directories.
 type Directory interface {
 	People
+	Misses
 	Groups
 	Managers
 }
@@ -63,6 +70,10 @@ type Config struct {
 	// a negative limit switches the throttle off. Keep it below the directory's own limit.
 	FailureLimit  int
 	FailureWindow time.Duration
+	// RefusalStep: a refused password, code or sync code is answered only after a
+	// whole number of these steps, so that its time does not tell whether somebody
+	// has the name. 0: at once.
+	RefusalStep time.Duration
 	// TOTPReplay makes VerifyTOTP accept each code once. The browser always does.
 	TOTPReplay bool
 	// Issuer names this installation in authenticator apps. Default "Portico".
@@ -112,6 +123,7 @@ type Adapter struct {
 	owners  *cache.Cache[numberKey, directory.ID] // the way back
 	locals  *cache.Cache[int64, store.Local]      // by uid
 	keys    *cache.Cache[keyHash, store.Key]      // keys that were good
+	extras  *cache.Cache[extraKey, Extra]         // of single entries
 	guesses *cache.Cache[int64, store.Failures]   // by uid
 	gate    *gate                                 // of this process
 	turns   *turns                                // of this process
@@ -121,6 +133,7 @@ type Adapter struct {
 	restarts   atomic.Int64  // of background work that panicked
 
 	teamwork
+	source GroupSource // nil: none
 
 	process string       // names this process among those that share the store
 	acts    atomic.Int64 // changes under way
@@ -145,6 +158,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		owners:  cache.New[numberKey, directory.ID](2 * cfg.CacheSize),
 		locals:  cache.New[int64, store.Local](cfg.CacheSize),
 		keys:    cache.New[keyHash, store.Key](1024),
+		extras:  cache.New[extraKey, Extra](cfg.CacheSize),
 		guesses: cache.New[int64, store.Failures](cfg.CacheSize),
 		gate:    gate,
 		turns:   newTurns(),

@@ -34,6 +34,15 @@ func (a *Adapter) MobileCodeValid(ctx context.Context, username, code string) (b
 
 // mobileOwner gives the entry behind a pair of name and code, nil when there is none.
 func (a *Adapter) mobileOwner(ctx context.Context, username, code string) (*directory.Entry, error) {
+	begun := time.Now()
+	entry, err := a.findMobileOwner(ctx, username, code)
+	if err == nil && entry == nil {
+		a.refuseEvenly(ctx, begun)
+	}
+	return entry, err
+}
+
+func (a *Adapter) findMobileOwner(ctx context.Context, username, code string) (*directory.Entry, error) {
 	code = readMobileCode(code)
 	if code == "" || directory.FoldName(username) == "" {
 		return nil, nil
@@ -41,7 +50,11 @@ func (a *Adapter) mobileOwner(ctx context.Context, username, code string) (*dire
 	entry, uid, err := a.known(ctx, ByUsername(username))
 	if err != nil {
 		if kind := KindOf(err); kind == NotFound || kind == Ambiguous {
-			return nil, nil
+			_, err := a.store.FindMobileCode(ctx, code) // as for somebody
+			if errors.Is(err, store.ErrNotFound) {
+				err = nil
+			}
+			return nil, fromStore(err, "mobile code")
 		}
 		return nil, err
 	}
@@ -50,6 +63,7 @@ func (a *Adapter) mobileOwner(ctx context.Context, username, code string) (*dire
 		return nil, fromStore(err, "mobile code")
 	}
 	if err != nil || owner != uid {
+		a.dir.SpendMiss(ctx, entry.Login)
 		return nil, nil
 	}
 	return entry, nil

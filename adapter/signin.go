@@ -18,6 +18,32 @@ import (
 // Errors: Invalid "username" or "password" when empty or not text, Throttled,
 // Unavailable (never counted as a wrong password), Internal.
 func (a *Adapter) CheckPassword(ctx context.Context, in SignIn) (*SignInResult, error) {
+	begun := time.Now()
+	result, err := a.checkFrom(ctx, in)
+	if err == nil && !result.PasswordRight && !result.OK {
+		a.refuseEvenly(ctx, begun)
+	}
+	return result, err
+}
+
+// refuseEvenly waits until a whole number of steps has passed. The work for
+// somebody and for nobody is the same here; in the directory it is not, which may
+// write down whose password was wrong.
+func (a *Adapter) refuseEvenly(ctx context.Context, begun time.Time) {
+	step := a.cfg.RefusalStep
+	if step <= 0 {
+		return
+	}
+	timer := time.NewTimer(step - time.Since(begun)%step)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// checkFrom is CheckPassword, counted for the address where that is the person's.
+func (a *Adapter) checkFrom(ctx context.Context, in SignIn) (*SignInResult, error) {
 	if err := checkInput(in); err != nil {
 		return nil, err
 	}
@@ -138,6 +164,7 @@ func (a *Adapter) nobodyStopped(ctx context.Context, name string) (bool, error) 
 }
 
 func (a *Adapter) refused(ctx context.Context, in SignIn, person *Person, entry *directory.Entry, why string) (*SignInResult, error) {
+	a.dir.SpendMiss(ctx, entry.Login)
 	status, err := a.statusOf(ctx, entry)
 	if err != nil {
 		return nil, err
@@ -161,6 +188,7 @@ func (a *Adapter) judge(ctx context.Context, in SignIn, person *Person, entry *d
 	result := &SignInResult{Person: person, Status: status, PasswordRight: bind.PasswordRight}
 	switch {
 	case bind.Verdict == directory.VerdictWrong:
+		a.dir.SpendMiss(ctx, entry.Login)
 		if err := a.fail(ctx, passwordBucket(person.UID)); err != nil {
 			return nil, err
 		}

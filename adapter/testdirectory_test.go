@@ -3,6 +3,7 @@ package adapter
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -21,6 +22,7 @@ type testDirectory struct {
 	managers map[string][]string               // employee to managers, by login
 	down     bool
 	binds    int
+	misses   []string // names for which a miss was spent
 }
 
 func newTestDirectory(logins ...string) *testDirectory {
@@ -60,7 +62,11 @@ func (d *testDirectory) find(match func(*directory.Entry) bool) (*directory.Entr
 }
 
 func (d *testDirectory) PersonByLogin(_ context.Context, login string) (*directory.Entry, error) {
-	return d.find(func(e *directory.Entry) bool { return e.Login == directory.FoldName(login) })
+	e, err := d.find(func(e *directory.Entry) bool { return e.Login == directory.FoldName(login) })
+	if errors.Is(err, directory.ErrNotFound) {
+		d.SpendMiss(context.Background(), login)
+	}
+	return e, err
 }
 
 func (d *testDirectory) PersonByID(_ context.Context, id directory.ID) (*directory.Entry, error) {
@@ -82,6 +88,20 @@ func (d *testDirectory) Authenticate(_ context.Context, person *directory.Entry,
 		return directory.BindResult{Verdict: directory.VerdictWrong}, person
 	}
 	return directory.BindResult{Verdict: directory.VerdictSignedIn, PasswordRight: true}, person
+}
+
+// searches is how often LDAP would have been asked for a login name: misses, and
+// what is spent like them.
+func (d *testDirectory) searches() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.misses)
+}
+
+func (d *testDirectory) SpendMiss(_ context.Context, login string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.misses = append(d.misses, login)
 }
 
 func (d *testDirectory) State(_ context.Context, person *directory.Entry, _ time.Time) directory.AccountState {

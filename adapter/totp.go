@@ -32,10 +32,22 @@ const (
 // ASCII spaces in the code are ignored. Without TOTP any code is right; nobody
 // has no right code. Errors: Unavailable.
 func (a *Adapter) VerifyTOTP(ctx context.Context, key PersonKey, code string, client Client) (bool, error) {
+	begun := time.Now()
+	right, err := a.verifyTOTP(ctx, key, code, client)
+	if err == nil && !right {
+		a.refuseEvenly(ctx, begun)
+	}
+	return right, err
+}
+
+func (a *Adapter) verifyTOTP(ctx context.Context, key PersonKey, code string, client Client) (bool, error) {
 	entry, uid, err := a.known(ctx, key)
 	switch {
 	case err == nil:
 	case KindOf(err) == NotFound || KindOf(err) == Ambiguous:
+		if err := a.tryNobody(ctx, key, strings.ReplaceAll(code, " ", "")); err != nil {
+			return false, err
+		}
 		return false, a.logEvent(ctx, EventAPIBadTOTP, 0, client, "user "+key.shown()+": unknown user")
 	default:
 		return false, err
@@ -48,8 +60,32 @@ func (a *Adapter) VerifyTOTP(ctx context.Context, key PersonKey, code string, cl
 	if err != nil || refusal == "" {
 		return err == nil, err
 	}
+	a.dir.SpendMiss(ctx, entry.Login)
 	return false, a.logEvent(ctx, EventAPIBadTOTP, uid, client, "user "+entry.Login+": "+refusal)
 }
+
+// tryNobody spends what a wrong code of somebody with TOTP costs: the same
+// questions to the store, counted the same way, and the same sums.
+func (a *Adapter) tryNobody(ctx context.Context, key PersonKey, code string) error {
+	if !isDigits(code, totpDigits) {
+		return nil
+	}
+	if _, err := a.store.TOTPSecret(ctx, 0); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return fromStore(err, "user")
+	}
+	limits := a.limits(guessTOTP, nobodyBucket(key.shown()))
+	for i := range limits {
+		limits[i].window = a.cfg.FailureWindow // made-up names shall not fill the table for a day
+	}
+	if may, err := a.counted(ctx, limits); err != nil || !may {
+		return err
+	}
+	_, _, err := totpStep(nobodySecret, code, a.now())
+	return err
+}
+
+// nobodySecret is only to compute with: no code of it opens anything.
+const nobodySecret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 // CheckTOTP checks an authentication code as the second factor of a sign-in in
 // the browser: exactly six digits, each code once. A person without TOTP has no

@@ -167,8 +167,7 @@ type SCIMAPI struct {
 	MaxResults int    `yaml:"max_results"` // most resources in one answer
 	PageSize   int    `yaml:"page_size"`   // resources in one answer when the client does not say
 
-	Profile  string `yaml:"profile"`   // of keys that name none: strict | lenient | entra | okta
-	ReadOnly bool   `yaml:"read_only"` // refuse every change
+	ReadOnly bool `yaml:"read_only"` // refuse every change
 
 	CursorTTL      time.Duration `yaml:"cursor_ttl"`      // how long a cursor can be gone on with
 	MaxBody        Size          `yaml:"max_body"`        // of a request that is not a bulk request

@@ -26,7 +26,7 @@ func Default() *Config {
 				MembershipWarn: 14 * day, MembershipPurge: 90 * day, JobInterval: time.Minute,
 			},
 			SCIM: SCIMAPI{
-				Enabled: true, Prefix: "/scim/v2", MaxResults: 1000, PageSize: 100, Profile: "lenient", CursorTTL: 10 * time.Minute,
+				Enabled: true, Prefix: "/scim/v2", MaxResults: 1000, PageSize: 100, CursorTTL: 10 * time.Minute,
 				MaxBody: 4 << 20, BulkOperations: 1000, BulkPayload: 8 << 20, MembersInline: 10_000, ScanLimit: 200_000, Rate: 10_000,
 			},
 		},

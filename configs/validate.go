@@ -189,7 +189,6 @@ func validateAPIs(a *APIs, r *report) {
 		},
 		between("apis.scim.max_results", a.SCIM.MaxResults, 1, 10_000),
 		between("apis.scim.page_size", a.SCIM.PageSize, 1, 10_000),
-		oneOf("apis.scim.profile", a.SCIM.Profile, "strict", "lenient", "entra", "okta"),
 		timeBetween("apis.scim.cursor_ttl", a.SCIM.CursorTTL, time.Second, 24*time.Hour),
 		sizeBetween("apis.scim.max_body", a.SCIM.MaxBody, 1<<10, 64<<20),
 		between("apis.scim.bulk_operations", a.SCIM.BulkOperations, 1, 10_000),

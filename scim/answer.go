@@ -60,12 +60,16 @@ func (s *Service) WriteFailure(w http.ResponseWriter, r *http.Request, status in
 
 // write sends an answer; nil is no body.
 func (s *Service) write(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	s.writeAs(w, r, contentType, status, body)
+}
+
+func (s *Service) writeAs(w http.ResponseWriter, r *http.Request, mediaType string, status int, body []byte) {
 	h := w.Header()
 	if body == nil {
 		w.WriteHeader(status)
 		return
 	}
-	h.Set("Content-Type", contentType)
+	h.Set("Content-Type", mediaType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {

@@ -25,7 +25,8 @@ type KeyAuth struct {
 // Authenticate finds out whose key a request came with: 401 for one that is not
 // good, 503 while that cannot be known.
 func (a *KeyAuth) Authenticate(ctx context.Context, token string, r *http.Request) (*Principal, error) {
-	c, err := a.Keys.SCIMKey(ctx, token, a.Client(r))
+	client := a.Client(r)
+	c, err := a.Keys.SCIMKey(ctx, token, client)
 	switch {
 	case err == nil:
 	case adapter.KindOf(err) == adapter.Unauthenticated:
@@ -44,7 +45,7 @@ func (a *KeyAuth) Authenticate(ctx context.Context, token string, r *http.Reques
 		return nil, err
 	}
 	return &Principal{
-		KeyID: c.Caller.KeyID, Name: c.Caller.Label + "/" + c.Domain, Read: c.Scopes.Read, Write: c.Scopes.Write, Password: c.Scopes.Password,
+		KeyID: c.Caller.KeyID, Address: client.Address, Name: c.Caller.Label + "/" + c.Domain, Read: c.Scopes.Read, Write: c.Scopes.Write, Password: c.Scopes.Password,
 		Domain: c.Domain, Directory: c.Directory, Profile: profile, PersonID: c.Person.Stable,
 	}, nil
 }

@@ -13,6 +13,7 @@ import (
 // discovery holds what the service says of itself. All of it is rendered once, when the service is made.
 type discovery struct {
 	config    []byte
+	openAPI   []byte
 	types     []byte            // the list
 	schemas   []byte            // the list
 	oneType   map[string][]byte // by lower-case name
@@ -88,6 +89,9 @@ func newDiscovery(cfg *Config, kinds []*kind) (*discovery, error) {
 	var err error
 	if d.config, err = json.Marshal(configOf(cfg, kinds)); err != nil {
 		return nil, fmt.Errorf("scim: discovery: %w", err)
+	}
+	if d.openAPI, err = describe(cfg, kinds); err != nil {
+		return nil, err
 	}
 	builtin, err := schema.LoadBuiltin()
 	if err != nil {
@@ -196,6 +200,11 @@ func (s *Service) findDiscovery(first, second string, deeper bool) *route {
 		}})
 	}
 	switch {
+	case first == "openapi.json" && !deeper:
+		return newRoute("discovery", handlers{http.MethodGet: func(x *exchange) error {
+			x.s.writeAs(x.w, x.r, "application/json", http.StatusOK, d.openAPI)
+			return nil
+		}})
 	case first == "ServiceProviderConfig" && !deeper:
 		return get(d.config, false)
 	case first == "ResourceTypes" && !deeper:

@@ -181,7 +181,7 @@ func (s *service) do(method, path, body string, headers ...string) *answer {
 			s.tb.Fatalf("%s %s: the answer is not strict JSON: %v\n%s", method, path, err, a.text)
 		}
 		a.body = value
-		if got := a.header.Get("Content-Type"); got != "application/scim+json" {
+		if got := a.header.Get("Content-Type"); got != "application/scim+json" && path != "/openapi.json" {
 			s.tb.Errorf("%s %s: content type %q", method, path, got)
 		}
 	}

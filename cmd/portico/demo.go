@@ -103,6 +103,10 @@ func (p *program) introduce(ctx context.Context, a *app, path string, accounts [
 	if err != nil {
 		return err
 	}
+	_, scimKey, err := a.adapter.CreateKey(ctx, adapter.KeyRequest{API: "scim", Label: "demo", Scopes: adapter.SCIMScopeNames()})
+	if err != nil {
+		return err
+	}
 	collabKey, err := a.demoCollaborations(ctx)
 	if err != nil {
 		return err
@@ -112,7 +116,7 @@ func (p *program) introduce(ctx context.Context, a *app, path string, accounts [
 		return err
 	}
 	return t.Execute(p.out, map[string]any{
-		"URL": "http://" + a.server.Addr().String(), "Key": key, "CollabKey": collabKey, "Config": path, "Members": members, "Personal": personal, "Accounts": worthShowing(accounts),
+		"URL": "http://" + a.server.Addr().String(), "Key": key, "CollabKey": collabKey, "SCIM": scimKey, "Config": path, "Members": members, "Personal": personal, "Accounts": worthShowing(accounts),
 	})
 }
 
@@ -154,7 +158,7 @@ func (a *app) demoCollaborations(ctx context.Context) (key string, err error) {
 	}
 	service := collaboration.Service{EntityID: "https://wiki.example.org", Abbreviation: "wiki", Name: "Wiki"}
 	service.Settings.AccessAll, service.Settings.AutomaticAll = true, true
-	if _, err := a.collabs.PutService(ctx, service); err != nil {
+	if _, err := a.collabs.PutService(ctx, service, nil); err != nil {
 		return "", err
 	}
 	_, key, err = a.adapter.CreateKey(ctx, adapter.KeyRequest{API: "collaboration", Org: "acme", Label: "demo"})

@@ -84,6 +84,7 @@ func (p *program) rootCommand() *cobra.Command {
 		p.auditCommand(),
 		p.mailCommand(),
 		p.orgCommand(),
+		p.collaborationCommand(),
 		p.serviceCommand(),
 		p.invitationCommand(),
 		p.sampleCommand(),

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,7 +17,6 @@ import (
 	"portico/httpapi"
 	"portico/scim"
 	"portico/scim/mapping"
-	"portico/scim/normal"
 	"portico/scim/people"
 	"portico/scim/schema"
 )
@@ -37,10 +37,6 @@ func (a *app) newSCIM() (*scim.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	profile, err := normal.ParseProfile(c.Profile)
-	if err != nil {
-		return nil, fmt.Errorf("apis.scim.profile: %w", err)
-	}
 	base := strings.TrimRight(a.cfg.ExternalURL(), "/") + c.Prefix
 	var names []string
 	for _, m := range a.members {
@@ -48,9 +44,9 @@ func (a *app) newSCIM() (*scim.Service, error) {
 	}
 	users, groups := people.New(people.Config{
 		Directories: names, MembersInline: c.MembersInline, ScanLimit: c.ScanLimit, BaseURL: base,
-	}, people.Deps{Adapter: a.adapter, Log: a.log, Now: time.Now, User: user, Group: group})
-	client := func(ctx context.Context) adapter.Client {
-		exchange := httpapi.FromContext(ctx)
+	}, people.Deps{Adapter: a.adapter, Log: a.log, Now: time.Now, Rand: rand.Reader, User: user, Group: group})
+	client := func(r *http.Request) adapter.Client {
+		exchange := httpapi.FromContext(r.Context())
 		return adapter.Client{Address: exchange.Client(), RequestID: exchange.RequestID()}
 	}
 	return scim.New(scim.Config{
@@ -58,7 +54,7 @@ func (a *app) newSCIM() (*scim.Service, error) {
 		MaxBody: int64(c.MaxBody), BulkOperations: c.BulkOperations, BulkPayload: int64(c.BulkPayload),
 		ReadOnly: c.ReadOnly || a.nothingWritable(), PublicDiscovery: c.PublicDiscovery, Rate: c.Rate, Removal: a.cfg.Limits.Closings,
 	}, scim.Deps{
-		Auth: &people.Keys{Adapter: a.adapter, Profile: profile, Client: client},
+		Auth: &scim.KeyAuth{Keys: a.adapter, Client: client},
 		Resources: []scim.Resources{
 			{Type: user.Type, Handler: users}, {Type: group.Type, Handler: groups, Quiet: true},
 		},

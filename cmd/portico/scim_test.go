@@ -37,7 +37,7 @@ func startSCIM(t testing.TB, s setup, more ...string) *scimWorld {
 	w := &scimWorld{service: start(t, server, s), t: t, ldap: server}
 	w.waitReady()
 	w.base = w.url + "/scim/v2"
-	w.key = w.newKey(adapter.KeyRequest{})
+	w.key = w.newKey(adapter.KeyRequest{Scopes: []string{"read", "write", "password"}})
 	return w
 }
 

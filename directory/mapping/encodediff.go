@@ -13,8 +13,12 @@ import (
 // Facts are the values from which names that the schema demands are derived.
 type facts struct{ name, given, family, display string }
 
-// commonName is the cn of somebody who was given none.
+// commonName is the cn of somebody who was given none. A family name that was
+// derived itself adds nothing.
 func (f facts) commonName() string {
+	if f.given == "" && f.family == f.surname() {
+		f.family = ""
+	}
 	switch whole := strings.TrimSpace(f.given + " " + f.family); {
 	case whole != "":
 		return whole
@@ -265,10 +269,11 @@ func (b *builder) rederive() {
 	old := b.e.factsOf(b.now.GetEqualFoldAttributeValue(nameIn), b.now.GetEqualFoldAttributeValue)
 	now := b.e.factsOf(b.after(nameIn), b.after)
 	classes := b.have("objectClass")
-	b.follow("cn", cut(old.commonName(), b.e.cfg.MaxRDN), cut(now.commonName(), b.e.cfg.MaxRDN))
 	if demandsSurname(classes) {
 		b.follow("sn", old.surname(), now.surname())
+		now = b.e.factsOf(b.after(nameIn), b.after)
 	}
+	b.follow("cn", cut(old.commonName(), b.e.cfg.MaxRDN), cut(now.commonName(), b.e.cfg.MaxRDN))
 }
 
 func (b *builder) follow(name, old, now string) {

@@ -86,6 +86,33 @@ func (p *Population) askByLogin(ctx context.Context, login string) (*directory.E
 	}
 }
 
+// SpendMiss asks every directory for a login name that is known, as for one that
+// nobody has, and as often. How long a refusal takes shall not tell which it was.
+func (p *Population) SpendMiss(ctx context.Context, login string) {
+	login = directory.FoldName(login)
+	key := "miss\x00" + login
+	if until, ok := p.nobody.Get(key); ok && p.now().Before(until) {
+		return
+	}
+	done := p.flight.DoChan(key, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
+		defer cancel()
+		ticket := p.nobody.Begin()
+		for i := range p.members {
+			m := &p.members[i]
+			if req, err := m.Mapper.PersonByUsername(login); err == nil {
+				_, _ = m.LDAP.Search(ctx, req) // what it finds is known
+			}
+		}
+		p.nobody.Keep(ticket, key, p.now().Add(p.cfg.NegativeTTL))
+		return nil, nil
+	})
+	select {
+	case <-ctx.Done():
+	case <-done:
+	}
+}
+
 const lookupTimeout = 10 * time.Second
 
 func (p *Population) searchByLogin(ctx context.Context, login string) (*directory.Entry, error) {

@@ -94,6 +94,7 @@ type Population struct {
 	logins   *cache.Cache[string, *directory.Entry]
 	entries  *cache.Cache[directory.ID, *directory.Entry]
 	nobody   *cache.Cache[string, time.Time] // until when to believe it
+	groups   *cache.Cache[directory.ID, []*directory.Entry] // by person; shares the entries
 	policies *lru.Cache[string, policyRead]
 	titles   titleTables
 	flight   singleflight.Group
@@ -126,6 +127,7 @@ func New(cfg Config, members []Member, m *mirror.Mirror, log *slog.Logger, now f
 		logins:   cache.New[string, *directory.Entry](cfg.CacheSize),
 		entries:  cache.New[directory.ID, *directory.Entry](cfg.CacheSize),
 		nobody:   cache.New[string, time.Time](cfg.CacheSize),
+		groups:   cache.New[directory.ID, []*directory.Entry](cfg.CacheSize),
 		policies: policies,
 	}
 	for i := range members {
@@ -145,10 +147,15 @@ func (p *Population) changed(ids []directory.ID) {
 		p.completed.Clear() // the mirror may have begun anew
 		p.entries.Purge()
 		p.logins.Purge()
+		p.groups.Purge()
 		return
 	}
 	for _, id := range ids {
+		p.groups.Drop(id)
 		old, cached := p.entries.Drop(id)
+		if !cached || old.Kind != directory.KindPerson { // a group: its members are not named
+			p.groups.Purge()
+		}
 		if !cached {
 			p.logins.Purge()
 			continue

@@ -26,6 +26,8 @@ type fakeLDAP struct {
 	wantsTLS bool
 	entries  map[string]string // stable to login
 	bases    []string          // of the searches with one
+	searches int
+	binds    int
 }
 
 func (f *fakeLDAP) set(change func()) {
@@ -40,6 +42,7 @@ func (f *fakeLDAP) Search(_ context.Context, req *ldap.SearchRequest) (*ldap.Sea
 	if f.down {
 		return nil, directory.ErrUnavailable
 	}
+	f.searches++
 	result := &ldap.SearchResult{}
 	if req.BaseDN != "" {
 		f.bases = append(f.bases, req.BaseDN)
@@ -55,6 +58,7 @@ func (f *fakeLDAP) Search(_ context.Context, req *ldap.SearchRequest) (*ldap.Sea
 func (f *fakeLDAP) Bind(_ context.Context, dn, password string) directory.BindResult {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.binds++
 	switch {
 	case f.down:
 		return directory.BindResult{}
@@ -288,5 +292,39 @@ func TestAbuse_A15_NobodyOnAServerThatRefusesBinds(t *testing.T) {
 	w.one.wantsTLS = true
 	if r, _ := w.Authenticate(t.Context(), nil, "x"); r.Verdict != directory.VerdictMisconfigured {
 		t.Errorf("a refusal that says nothing about the password was taken for %s", r.Verdict)
+	}
+}
+
+// TestAbuse_B01_SameSearchesForNobody: a refusal asks the directories as often for
+// a name that somebody has as for one that nobody has.
+func TestAbuse_B01_SameSearchesForNobody(t *testing.T) {
+	w := newWorld(t, true)
+	clock := time.Now()
+	w.now = func() time.Time { return clock }
+	w.one.entries = map[string]string{"x": "ann"}
+	w.two.entries = map[string]string{"y": "bob"}
+	w.read(t, w.one)
+	w.read(t, w.two)
+	type work struct{ oneSearches, oneBinds, twoSearches, twoBinds int }
+	spent := func(f func()) work {
+		a, b, c, d := w.one.searches, w.one.binds, w.two.searches, w.two.binds
+		f()
+		return work{w.one.searches - a, w.one.binds - b, w.two.searches - c, w.two.binds - d}
+	}
+	try := func(login string) {
+		person, err := w.PersonByLogin(t.Context(), login)
+		if err != nil {
+			w.Authenticate(t.Context(), nil, "wrong")
+			return
+		}
+		w.Authenticate(t.Context(), person, "wrong")
+		w.SpendMiss(t.Context(), login)
+	}
+	for round := range 12 {
+		nobody, somebody := spent(func() { try("nobody") }), spent(func() { try("ann") })
+		if nobody != somebody {
+			t.Errorf("round %d: %+v for nobody, %+v for somebody", round, nobody, somebody)
+		}
+		clock = clock.Add(time.Second)
 	}
 }

@@ -3,6 +3,7 @@ package population
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"portico/directory"
 	"portico/directory/mirror"
@@ -70,13 +71,22 @@ func (p *Population) AllGroups(ctx context.Context) ([]*directory.Entry, error) 
 }
 
 // GroupsOf gives the groups of a person, direct ones or, where the person's
-// directory nests, all.
+// directory nests, all. Do not change the slice.
 func (p *Population) GroupsOf(ctx context.Context, person directory.ID) ([]*directory.Entry, error) {
 	ctx, err := p.whole(ctx, person.Directory)
 	if err != nil {
 		return nil, err
 	}
-	return p.mirror.GroupsOf(ctx, person, p.nested(person))
+	return p.groups.Load(person, func() ([]*directory.Entry, error) {
+		groups, err := p.mirror.GroupsOf(ctx, person, p.nested(person))
+		if err != nil {
+			return nil, err
+		}
+		for i, g := range groups {
+			groups[i], _ = p.entries.Load(g.ID, func() (*directory.Entry, error) { return g, nil })
+		}
+		return slices.Clip(groups), nil
+	})
 }
 
 // MembersOf gives the people of a group, direct ones or, where the group's

@@ -132,3 +132,15 @@ func mobileTable() []action {
 		{name: mobilePairing, run: mobilePair},
 	}
 }
+
+// Names lists the actions of the action API and of the mobile API, for those who
+// check that every one of them asks who calls.
+func Names() (actions, mobile []string) {
+	for _, row := range table() {
+		actions = append(actions, row.name)
+	}
+	for _, row := range mobileTable() {
+		mobile = append(mobile, row.name)
+	}
+	return actions, mobile
+}

@@ -32,22 +32,28 @@ func (m *Mapping) Decode(data resource.Object, room Room) Parts {
 			}
 		}
 	}
-	m.leaveOut(data, out)
+	if room(commonName) > 0 && len(m.rules["name.formatted"]) > 0 {
+		leaveOut(data, out)
+	}
 	return out
 }
 
-// leaveOut notes that a client gave given and family name but not how they are put together.
-func (m *Mapping) leaveOut(data resource.Object, out Parts) {
+// leaveOut marks names that the client left out and that the directory demands: what is put in their place is not shown.
+func leaveOut(data resource.Object, out Parts) {
 	name, _ := data["name"].(resource.Object)
-	if len(m.rules["name.formatted"]) == 0 || name == nil || resource.Present(name["formatted"]) ||
-		!resource.Present(name["givenName"]) && !resource.Present(name["familyName"]) {
-		return
-	}
 	kept := resource.Object{}
 	if text := out.Extras["name"]; len(text) > 0 {
 		kept, _ = resource.DecodeObject(text)
 	}
-	kept["formatted"] = ""
+	before := len(kept)
+	for _, part := range []string{"formatted", "familyName"} {
+		if !resource.Present(name[part]) {
+			kept[part] = ""
+		}
+	}
+	if len(kept) == before {
+		return
+	}
 	if text, err := json.Marshal(kept); err == nil {
 		out.Extras["name"] = text
 	}

@@ -13,46 +13,44 @@ const (
 	familyName = "family_name"
 )
 
-// derived names the attributes of an entry that hold what was made of other attributes: nobody entered them, and they are
-// not shown. A family name is one when it is what would have been made of the name that there is, and the common name as
-// well. A common name that is put together from given and family name is shown unless the extras say that the client
-// left it out.
+// derived names the attributes of an entry that hold what was made of other attributes because the client left them out:
+// they are not shown. The extras say what was left out; when somebody has entered something else meanwhile, it is shown.
 func derived(e *adapter.Entry, extras Extras) []string {
-	common := e.Attributes.First(commonName)
-	if e.Kind != adapter.KindPerson || common == "" {
+	noFormatted, noFamily := leftOut(extras)
+	if e.Kind != adapter.KindPerson || !noFormatted && !noFamily {
 		return nil
 	}
 	given, family, display := e.Attributes.First("given_name"), e.Attributes.First(familyName), e.Attributes.First("display_name")
-	base := display
-	if base == "" {
-		base = e.Name
+	last, base := e.Name, e.Name
+	if words := strings.Fields(display); len(words) > 0 {
+		last, base = words[len(words)-1], display
 	}
-	if words := strings.Fields(base); given == "" && common == base && len(words) > 0 {
-		last := e.Name
-		if display != "" {
-			last = words[len(words)-1]
-		}
-		if family == last {
-			return []string{commonName, familyName}
-		}
+	var hidden []string
+	if noFamily && family == last {
+		hidden = append(hidden, familyName)
+		family = ""
 	}
-	whole := strings.TrimSpace(given + " " + family)
-	if common == whole && leftOut(extras) || whole == "" && common == base {
-		return []string{commonName}
+	if given == "" && family == last {
+		family = "" // as the directory's common name is made
 	}
-	return nil
+	if whole := strings.TrimSpace(given + " " + family); whole != "" {
+		base = whole
+	}
+	if noFormatted && e.Attributes.First(commonName) == base {
+		hidden = append(hidden, commonName)
+	}
+	return hidden
 }
 
-// leftOut tells whether the extras say that the client gave no name.formatted.
-func leftOut(extras Extras) bool {
+// leftOut tells which names the client did not give.
+func leftOut(extras Extras) (formatted, family bool) {
 	text := extras["name"]
 	if len(text) == 0 {
-		return false
+		return false, false
 	}
 	name, err := resource.DecodeObject(text)
 	if err != nil {
-		return false
+		return false, false
 	}
-	value, there := name["formatted"]
-	return there && value == ""
+	return name["formatted"] == "", name["familyName"] == ""
 }

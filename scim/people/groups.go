@@ -100,6 +100,7 @@ func (g *Groups) Create(ctx context.Context, c *scim.Call, data resource.Object)
 	parts := g.group.Decode(data, g.room(dir, adapter.KindGroup))
 	n := adapter.NewGroup{Directory: dir, Attributes: filled(parts.Attributes)}
 	n.Name, _ = data["displayName"].(string)
+	n.Extras = newExtras(c, data, parts.Extras)
 	if n.Members, err = identities(dir, memberIDs(data)); err != nil {
 		return nil, err
 	}
@@ -140,7 +141,7 @@ func identities(dir string, ids []string) ([]adapter.ID, error) {
 }
 
 func noMember(id string) error {
-	return fault.Bad(fault.InvalidValue, "members: there is no user or group %s", fault.Clip(id))
+	return fault.Bad(fault.InvalidValue, "members: there is no %s", fault.Clip(id))
 }
 
 // Write changes a group. A change of nothing but members is made without reading the others.
@@ -234,7 +235,8 @@ func (g *Groups) change(ctx context.Context, c *scim.Call, p *present, w *scim.W
 	}
 	room := g.room(dir, adapter.KindGroup)
 	was, is := g.group.Decode(current.Data, room), g.group.Decode(next, room)
-	change.Attributes = changedAttributes(was, is)
+	change.Attributes = changedAttributes(was, is, false)
+	change.Extras = changedExtras(c, p, current.Data, next, was.Extras, is.Extras)
 	after, err := g.a.ChangeGroup(ctx, adapter.GroupByID(p.entry.ID), change, by(c))
 	if err != nil {
 		return nil, err

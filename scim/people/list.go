@@ -95,6 +95,13 @@ func (w *world) page(ctx context.Context, c *scim.Call, kind adapter.Kind, q *sc
 	}
 	where, exact := m.Predicate(q.Filter)
 	query.Where = where
+	if value, ok := equality(q.Filter, "externalId"); ok {
+		ids, err := w.a.FindByExternalID(ctx, kind, c.Principal.Domain, value)
+		if err != nil {
+			return adapter.EntryPage{}, refusal(err, "")
+		}
+		query.Where, exact = anyOf(ids), true
+	}
 	if !exact {
 		if err := w.narrow(ctx, c, &query, m.Type.Name, q.Filter); err != nil {
 			return adapter.EntryPage{}, err
@@ -104,12 +111,24 @@ func (w *world) page(ctx context.Context, c *scim.Call, kind adapter.Kind, q *sc
 	return page, refusal(err, "")
 }
 
+// anyOf asks for entries by their identities.
+func anyOf(ids []adapter.ID) *adapter.Predicate {
+	p := &adapter.Predicate{Node: adapter.NodeOr}
+	for _, id := range ids {
+		p.Of = append(p.Of, &adapter.Predicate{Node: adapter.NodeAnd, Of: []*adapter.Predicate{
+			{Node: adapter.NodeCompare, Attribute: "id", Op: adapter.OpEqual, Value: id.Stable},
+			{Node: adapter.NodeCompare, Attribute: "directory", Op: adapter.OpEqual, Value: id.Directory, Exact: true},
+		}})
+	}
+	return p
+}
+
 // ordered are attributes whose order has no letter case.
 var ordered = map[string]bool{"id": true, "created": true, "modified": true}
 
 // narrow lets through only entries that satisfy the filter.
 func (w *world) narrow(ctx context.Context, c *scim.Call, query *adapter.ListQuery, kind string, n *filter.Node) error {
-	if !w.needsMore(n) {
+	if !w.needsMore(query.Kind, n) {
 		query.Keep = func(e *adapter.Entry) bool { return n.Match(w.bare(e)) }
 		query.KeepKey = fmt.Sprintf("scim %s %s", kind, n.Key())
 		return nil
@@ -134,27 +153,19 @@ func (w *world) bare(e *adapter.Entry) *resource.Resource {
 }
 
 // needsMore tells whether a filter asks for what an entry alone does not tell: references, extras, versions.
-func (w *world) needsMore(n *filter.Node) bool {
+func (w *world) needsMore(kind adapter.Kind, n *filter.Node) bool {
 	if n == nil {
 		return false
 	}
 	for _, child := range n.Children {
-		if w.needsMore(child) {
+		if w.needsMore(kind, child) {
 			return true
 		}
 	}
 	if n.Kind != filter.Compare && n.Kind != filter.Element {
 		return false
 	}
-	switch a := n.Path.Attribute; {
-	case a == nil:
-		return true
-	case n.Path.Common:
-		return n.Path.Leaf().Name != "id" && n.Path.Leaf().Name != "created" && n.Path.Leaf().Name != "lastModified" && n.Path.Leaf().Name != "location"
-	case a.Name == "userName", a.Name == "active", a.Name == "displayName", a.Name == "title":
-		return false
-	}
-	return true
+	return n.Path.Attribute == nil || !w.mappingOf(kind).Alone(n.Path)
 }
 
 // scanPage is how many entries are looked at between two looks at what belongs to them.

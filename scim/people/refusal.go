@@ -10,7 +10,7 @@ import (
 
 // names are the attributes of SCIM for what errors of the adapter name.
 var names = map[string]string{
-	"username": "userName", "name": "displayName", "display_name": "displayName", "common_name": "name.formatted",
+	"username": "userName", "external_id": "externalId", "extras": "", "name": "displayName", "display_name": "displayName", "common_name": "name.formatted",
 	"given_name": "name.givenName", "family_name": "name.familyName", "mail": "emails", "phone": "phoneNumbers", "mobile": "phoneNumbers",
 	"home_phone": "phoneNumbers", "fax": "phoneNumbers", "certificate": "x509Certificates", "employee_type": "userType",
 	"language": "preferredLanguage", "employee_number": "employeeNumber", "street": "addresses", "locality": "addresses",

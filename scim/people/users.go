@@ -2,6 +2,8 @@ package people
 
 import (
 	"context"
+	"encoding/base64"
+	"io"
 	"slices"
 	"strings"
 
@@ -123,11 +125,27 @@ func (u *Users) Create(ctx context.Context, c *scim.Call, data resource.Object) 
 			return nil, err
 		}
 	}
+	n.Extras = newExtras(c, data, parts.Extras)
 	made, err := u.a.CreatePerson(ctx, n, by(c))
+	if n.Password == "" && adapter.KindOf(err) == adapter.Invalid && adapter.FieldOf(err) == adapter.FieldPassword {
+		// Active Directory enables no account without a password: it gets one that nobody knows.
+		if n.Password, err = u.unknownPassword(); err == nil {
+			made, err = u.a.CreatePerson(ctx, n, by(c))
+		}
+	}
 	if err != nil {
 		return nil, refusal(err, "")
 	}
 	return u.oneUser(ctx, c, made.Entry)
+}
+
+// unknownPassword is long, of all kinds of characters, and told to nobody.
+func (w *world) unknownPassword() (string, error) {
+	raw := make([]byte, 24)
+	if _, err := io.ReadFull(w.rand, raw); err != nil {
+		return "", err
+	}
+	return "aA1-" + base64.RawURLEncoding.EncodeToString(raw), nil
 }
 
 // filled leaves out attributes without a value.
@@ -149,7 +167,7 @@ func managerID(data resource.Object) string {
 
 func managers(dir, id string) ([]adapter.PersonKey, error) {
 	if !possible(id) {
-		return nil, fault.Bad(fault.InvalidValue, "manager: there is no user %s", fault.Clip(id))
+		return nil, fault.Bad(fault.InvalidValue, "manager: there is no %s", fault.Clip(id))
 	}
 	return []adapter.PersonKey{adapter.ByIdentity(dir, id)}, nil
 }
@@ -214,15 +232,25 @@ func (u *Users) difference(c *scim.Call, p *present, current, next resource.Obje
 	}
 	room := u.room(dir, adapter.KindPerson)
 	was, is := u.user.Decode(current, room), u.user.Decode(next, room)
-	change.Attributes = changedAttributes(was, is)
+	change.Attributes = changedAttributes(was, is, change.Username != nil)
+	change.Extras = changedExtras(c, p, current, next, was.Extras, is.Extras)
 	return change, nil
 }
 
-func changedAttributes(was, is mapping.Parts) map[string][]string {
+// changedAttributes names what is different, with its new values.
+func changedAttributes(was, is mapping.Parts, renamed bool) map[string][]string {
 	out := map[string][]string{}
 	for name, list := range is.Attributes {
 		if !slices.Equal(list, was.Attributes[name]) {
 			out[name] = list
+		}
+	}
+	// Names that the client knows must not follow others, as names do that the directory was given on its own.
+	if len(out) > 0 || renamed {
+		for _, name := range []string{"common_name", "family_name"} {
+			if list := is.Attributes[name]; len(list) > 0 {
+				out[name] = list
+			}
 		}
 	}
 	return out
