@@ -23,6 +23,7 @@ type bulkStep struct {
 	fault   error // known before it was tried
 
 	needs  map[string]bool // bulkIds that it refers to
+	waits  []*bulkStep     // those that make them, as far as they were not done when it was last looked at
 	done   bool
 	broken bool
 	result bulkResult
@@ -66,6 +67,7 @@ func (x *exchange) bulk() error {
 		run.read(element)
 	}
 	run.all()
+	run.giveUp()
 	x.s.write(x.w, x.r, http.StatusOK, run.answer())
 	return nil
 }
@@ -86,6 +88,7 @@ type bulkLink struct {
 	step  *bulkStep
 	path  string
 	value any
+	waits []*bulkStep // those that make what it refers to
 }
 
 // read takes in one operation. What is wrong with it is kept for its turn.
@@ -100,10 +103,15 @@ func (b *bulkRun) read(element any) {
 	st.method, _ = normal.Member(object, "method").(string)
 	st.method = strings.ToUpper(st.method)
 	st.bulkID, _ = normal.Member(object, "bulkId").(string)
-	st.version, _ = normal.Member(object, "version").(string)
+	version := normal.Member(object, "version")
+	st.version, _ = version.(string)
 	st.result = bulkResult{Method: st.method, BulkID: st.bulkID}
 	path, _ := normal.Member(object, "path").(string)
 	if st.fault = st.aim(b.x.s, path); st.fault != nil {
+		return
+	}
+	if version != nil && st.version == "" {
+		st.fault = fault.Bad(fault.InvalidValue, "version is no entity tag")
 		return
 	}
 	data := normal.Member(object, "data")
@@ -161,6 +169,11 @@ func (st *bulkStep) aim(s *Service, path string) error {
 // all carries out everything: first what waits for nothing, in the order of the request; of operations that wait for
 // each other, the first one that makes a resource is carried out without the references.
 func (b *bulkRun) all() {
+	for _, st := range b.steps {
+		if st.fault == nil && !st.needs[st.bulkID] {
+			st.waits = b.makersOf(st.needs)
+		}
+	}
 	for !b.stopped() {
 		st := b.next()
 		if st == nil {
@@ -169,6 +182,26 @@ func (b *bulkRun) all() {
 		b.run(st)
 		b.connect()
 	}
+}
+
+// makersOf gives the operations that make the resources that are referred to.
+func (b *bulkRun) makersOf(names map[string]bool) []*bulkStep {
+	var list []*bulkStep
+	for name := range names {
+		if maker := b.makers[name]; maker != nil {
+			list = append(list, maker)
+		}
+	}
+	return list
+}
+
+// undone drops operations that are done from the end of a list: it is empty when all are. Looking at a list again costs
+// nothing for what was dropped before.
+func undone(list []*bulkStep) []*bulkStep {
+	for len(list) > 0 && list[len(list)-1].done {
+		list = list[:len(list)-1]
+	}
+	return list
 }
 
 func (b *bulkRun) stopped() bool { return b.most > 0 && b.failures >= b.most }
@@ -183,13 +216,7 @@ func (b *bulkRun) next() *bulkStep {
 		if first == nil {
 			first = st
 		}
-		waits := false
-		for name := range st.needs {
-			if maker := b.makers[name]; maker != nil && !maker.done && st.fault == nil && !st.needs[st.bulkID] {
-				waits = true
-			}
-		}
-		if !waits {
+		if st.waits = undone(st.waits); len(st.waits) == 0 {
 			return st
 		}
 		if breaker == nil && st.method == http.MethodPost {
@@ -242,6 +269,9 @@ func (b *bulkRun) attempt(st *bulkStep) (outcome, error) {
 	}
 	if err := b.resolve(st); err != nil {
 		return outcome{}, err
+	}
+	if !couldBeID(st.id) {
+		return outcome{}, fault.NotFound(st.id)
 	}
 	s := &step{x: b.x, kind: st.kind, id: st.id, projection: st.kind.all}
 	if st.version != "" && st.method != http.MethodPost {

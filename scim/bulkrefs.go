@@ -66,7 +66,7 @@ func (b *bulkRun) postpone(st *bulkStep) {
 			}
 			list, isList := value.([]any)
 			if !isList {
-				b.links = append(b.links, bulkLink{st, prefix + name, value})
+				b.link(st, prefix+name, value)
 				delete(object, name)
 				continue
 			}
@@ -79,7 +79,7 @@ func (b *bulkRun) postpone(st *bulkStep) {
 				}
 			}
 			object[name] = now
-			b.links = append(b.links, bulkLink{st, prefix + name, then})
+			b.link(st, prefix+name, then)
 		}
 	}
 	for name, value := range st.data {
@@ -97,12 +97,7 @@ func (b *bulkRun) replace(value any) any {
 		if name, is := strings.CutPrefix(v, "bulkId:"); is && b.ids[name] != "" {
 			return b.ids[name]
 		}
-		eachInFilter(v, func(name string) {
-			if id := b.ids[name]; id != "" {
-				v = strings.ReplaceAll(v, `"bulkId:`+name+`"`, strconv.Quote(id))
-			}
-		})
-		return v
+		return b.replaceInFilter(v)
 	case []any:
 		list := make([]any, len(v))
 		for i, element := range v {
@@ -119,41 +114,77 @@ func (b *bulkRun) replace(value any) any {
 	return value
 }
 
+// replaceInFilter puts ids in the place of bulkIds inside the brackets of a path.
+func (b *bulkRun) replaceInFilter(text string) string {
+	var out strings.Builder
+	rest := text
+	for {
+		before, after, found := strings.Cut(rest, `"bulkId:`)
+		name, behind, closed := strings.Cut(after, `"`)
+		if !found || !closed {
+			break
+		}
+		out.WriteString(before)
+		if id := b.ids[name]; id != "" {
+			out.WriteString(strconv.Quote(id))
+		} else {
+			out.WriteString(`"bulkId:` + name + `"`)
+		}
+		rest = behind
+	}
+	if out.Len() == 0 {
+		return text
+	}
+	return out.String() + rest
+}
+
+// link puts a reference on the list of those that wait.
+func (b *bulkRun) link(st *bulkStep, path string, value any) {
+	names := map[string]bool{}
+	findIDs(value, names)
+	b.links = append(b.links, bulkLink{step: st, path: path, value: value, waits: b.makersOf(names)})
+}
+
 // connect adds the postponed references whose two ends are there now. When one end cannot be made, the resource at the
 // other end stays, and its operation is reported as failed.
 func (b *bulkRun) connect() {
 	waiting := b.links[:0]
 	for _, link := range b.links {
-		switch {
+		for n := len(link.waits); n > 0 && link.waits[n-1].done && !link.waits[n-1].broken; n = len(link.waits) {
+			link.waits = link.waits[:n-1]
+		}
+		switch n := len(link.waits); {
 		case link.step.broken:
-		case b.lost(link.value):
+		case n > 0 && link.waits[n-1].broken:
 			b.fail(link.step, fault.New(http.StatusConflict, "", "%s refers to a resource that could not be made", link.path))
-		case b.open(link.value):
+		case n > 0 || !link.step.done:
 			waiting = append(waiting, link)
 		default:
-			s := &step{x: b.x, kind: link.step.kind, id: link.step.id, projection: link.step.kind.all}
-			out, err := s.patch(resource.Object{
-				"schemas":    []any{normal.PatchOp},
-				"Operations": []any{resource.Object{"op": "add", "path": link.path, "value": b.replace(link.value)}},
-			})
-			if err != nil {
-				b.fail(link.step, err)
-			} else if out.resource != nil && out.resource.Version != "" {
-				link.step.result.Version = resource.ETag(out.resource.Version)
-			}
+			b.connectOne(link)
 		}
 	}
 	b.links = waiting
 }
 
-// lost tells whether a value refers to something that will never be made.
-func (b *bulkRun) lost(value any) bool {
-	found := map[string]bool{}
-	findIDs(value, found)
-	for name := range found {
-		if maker := b.makers[name]; maker == nil || maker.broken {
-			return true
+// connectOne adds one postponed reference.
+func (b *bulkRun) connectOne(link bulkLink) {
+	s := &step{x: b.x, kind: link.step.kind, id: link.step.id, projection: link.step.kind.all}
+	out, err := s.patch(resource.Object{
+		"schemas":    []any{normal.PatchOp},
+		"Operations": []any{resource.Object{"op": "add", "path": link.path, "value": b.replace(link.value)}},
+	})
+	if err != nil {
+		b.fail(link.step, err)
+	} else if out.resource != nil && out.resource.Version != "" {
+		link.step.result.Version = resource.ETag(out.resource.Version)
+	}
+}
+
+// giveUp reports the operations whose references still wait when the request is stopped.
+func (b *bulkRun) giveUp() {
+	for _, link := range b.links {
+		if !link.step.broken {
+			b.fail(link.step, fault.New(http.StatusConflict, "", "%s refers to a resource that was not made", link.path))
 		}
 	}
-	return false
 }

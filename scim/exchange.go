@@ -22,10 +22,13 @@ type exchange struct {
 	who   *Principal
 	route *route
 	query url.Values
+	// started says that a part of the answer is on its way already: nothing else can be answered any more.
+	started bool
 }
 
 // ServeHTTP answers one request.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{s: s, w: w, r: r}
 	defer func() {
 		broken := recover()
 		if broken == nil {
@@ -35,9 +38,11 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(broken)
 		}
 		s.deps.Log.ErrorContext(r.Context(), "SCIM handler broke", "panic", broken, "stack", string(debug.Stack()))
+		if x.started {
+			panic(http.ErrAbortHandler) // the client sees that the answer breaks off
+		}
 		s.WriteFailure(w, r, http.StatusInternalServerError, "")
 	}()
-	x := &exchange{s: s, w: w, r: r}
 	if err := x.serve(); err != nil {
 		s.refuse(w, r, err)
 	}
@@ -185,6 +190,9 @@ func checkType(h http.Header) error {
 func (x *exchange) body() (resource.Object, error) {
 	if err := checkType(x.r.Header); err != nil {
 		return nil, err
+	}
+	if encoding := x.r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return nil, fault.New(http.StatusUnsupportedMediaType, "", "compressed bodies are not taken")
 	}
 	text, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, x.limit()))
 	if err != nil {

@@ -194,6 +194,31 @@ func (x *exchange) bindFilter(q *question, k *kind, expr *filter.Expr, lacking b
 	return node, err
 }
 
+// filterKey is what a filter that was read before is found by.
+type filterKey struct{ kind, text string }
+
+const (
+	filtersKept = 1024 // filters that are kept once they were read
+	filterKept  = 512  // bytes of the longest of them
+)
+
+// readFilter reads a filter and ties it to a type, unless that was done before.
+func (x *exchange) readFilter(q *question, k *kind) (*filter.Node, error) {
+	key := filterKey{k.Type.Name, q.filter}
+	if node, ok := x.s.filters.Get(key); ok {
+		return node, nil
+	}
+	expr, err := filter.Parse(q.filter, x.s.cfg.Filter)
+	if err != nil {
+		return nil, err
+	}
+	node, err := x.bindFilter(q, k, expr, false)
+	if err == nil && len(q.filter) <= filterKept {
+		x.s.filters.Add(key, node)
+	}
+	return node, err
+}
+
 // pageOf computes which part of the result is wanted.
 func (x *exchange) pageOf(q *question, binding [32]byte) (*Query, error) {
 	cfg := &x.s.cfg
@@ -230,7 +255,7 @@ func (x *exchange) pageOf(q *question, binding [32]byte) (*Query, error) {
 
 // binding is what a cursor for this question is good for.
 func (x *exchange) binding(q *question, kind string) [32]byte {
-	return bind(kind, x.who.Name, q.filter, q.sortBy, strconv.FormatBool(q.descending),
+	return bind(kind, strconv.FormatInt(x.who.KeyID, 10), x.who.Name, q.filter, q.sortBy, strconv.FormatBool(q.descending),
 		strings.Join(q.attributes, ","), strings.Join(q.excluded, ","))
 }
 
@@ -247,11 +272,7 @@ func (x *exchange) answer(q *question) error {
 		return err
 	}
 	if q.filter != "" {
-		expr, err := filter.Parse(q.filter, x.s.cfg.Filter)
-		if err != nil {
-			return err
-		}
-		if query.Filter, err = x.bindFilter(q, k, expr, false); err != nil {
+		if query.Filter, err = x.readFilter(q, k); err != nil {
 			return err
 		}
 	}

@@ -60,7 +60,7 @@ func (x *exchange) send(l *listing) {
 				if !sent {
 					x.w.Header().Set("Content-Type", contentType)
 					x.w.WriteHeader(http.StatusOK)
-					sent = true
+					sent, x.started = true, true
 				}
 				if x.r.Method != http.MethodHead {
 					if _, err := x.w.Write(out); err != nil {

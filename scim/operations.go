@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"portico/scim/fault"
 	"portico/scim/normal"
@@ -33,10 +36,18 @@ func (x *exchange) step() (*step, error) {
 		return nil, err
 	}
 	st := &step{x: x, kind: x.route.kind, id: x.route.id, projection: p, named: named}
+	if !couldBeID(st.id) {
+		return nil, fault.NotFound(st.id)
+	}
 	if x.r.Method != http.MethodGet && x.r.Method != http.MethodHead && x.r.Method != http.MethodPost {
 		st.condition, err = conditionOf(x.r.Header)
 	}
 	return st, err
+}
+
+// couldBeID tells whether an id that a client sent is worth looking for; "" is that of a resource that is to be made.
+func couldBeID(id string) bool {
+	return len(id) <= 512 && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
 
 func (x *exchange) get() error {
@@ -151,6 +162,12 @@ func (st *step) create(body resource.Object) (out outcome, err error) {
 	return outcome{status: http.StatusCreated, resource: made}, nil
 }
 
+// refused tells the audit of a write that did not come as far as the handler.
+func (st *step) refused(verb string, err error) error {
+	st.x.s.audit(st.x, st.event(verb, 0), st.x.s.deps.Now(), err)
+	return err
+}
+
 // mayWrite refuses passwords from clients that may not set them.
 func (st *step) mayWrite(data resource.Object) error {
 	if resource.Present(data["password"]) && !st.x.who.Password {
@@ -161,11 +178,11 @@ func (st *step) mayWrite(data resource.Object) error {
 
 func (st *step) put(body resource.Object) (outcome, error) {
 	data, err := normal.Resource(body, st.kind.Type, st.x.who.Profile)
-	if err != nil {
-		return outcome{}, err
+	if err == nil {
+		err = st.mayWrite(data)
 	}
-	if err = st.mayWrite(data); err != nil {
-		return outcome{}, err
+	if err != nil {
+		return outcome{}, st.refused("replace", err)
 	}
 	return st.write("replace", &Write{
 		Apply: func(current resource.Object) (resource.Object, bool, error) {
@@ -178,7 +195,7 @@ func (st *step) patch(body resource.Object) (outcome, error) {
 	s := st.x.s
 	patched, err := normal.Patch(body, st.kind.Type, st.x.who.Profile, s.cfg.Filter)
 	if err != nil {
-		return outcome{}, err
+		return outcome{}, st.refused("patch", err)
 	}
 	if len(patched.Ignored) > 0 {
 		s.deps.Log.DebugContext(st.x.r.Context(), "SCIM PATCH: names that mean nothing here", "names", patched.Ignored)
@@ -186,7 +203,7 @@ func (st *step) patch(body resource.Object) (outcome, error) {
 	for i := range patched.Operations {
 		o := &patched.Operations[i]
 		if a := o.Path.Attribute; a != nil && a.Name == "password" && o.Path.Extension == "" && !st.x.who.Password {
-			return outcome{}, fault.New(http.StatusForbidden, "", "the token may not set passwords")
+			return outcome{}, st.refused("patch", fault.New(http.StatusForbidden, "", "the token may not set passwords"))
 		}
 	}
 	w := &Write{Apply: func(current resource.Object) (resource.Object, bool, error) {
@@ -202,6 +219,9 @@ func (st *step) patch(body resource.Object) (outcome, error) {
 func (st *step) write(verb string, w *Write, full bool) (out outcome, err error) {
 	start, e := st.x.s.deps.Now(), st.event(verb, http.StatusOK)
 	defer func() { st.x.s.audit(st.x, e, start, err) }()
+	if err = st.locked(); err != nil {
+		return out, err
+	}
 	w.Condition = st.condition
 	if w.Members != nil {
 		e.Attributes = []string{"members"}
@@ -238,10 +258,23 @@ func (st *step) write(verb string, w *Write, full bool) (out outcome, err error)
 func (st *step) remove() (out outcome, err error) {
 	start, e := st.x.s.deps.Now(), st.event("delete", http.StatusNoContent)
 	defer func() { st.x.s.audit(st.x, e, start, err) }()
+	if err = st.locked(); err != nil {
+		return out, err
+	}
 	if err = st.x.s.guards.removal(st.x.who.Name); err != nil {
 		return out, err
 	}
 	return outcome{status: http.StatusNoContent}, st.kind.Handler.Delete(st.x.r.Context(), st.call(), st.id, st.condition)
+}
+
+// locked refuses to write what no client may write.
+func (st *step) locked() error {
+	for _, id := range st.x.s.cfg.Locked {
+		if strings.EqualFold(id, st.id) {
+			return fault.New(http.StatusForbidden, "", "this resource cannot be written by SCIM")
+		}
+	}
+	return nil
 }
 
 // differences names the attributes in which two states differ.

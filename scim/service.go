@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/gorilla/mux"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"portico/scim/filter"
 	"portico/scim/resource"
@@ -45,6 +46,9 @@ type Config struct {
 	NoMe            bool   // /Me is not offered
 	PublicDiscovery bool   // the discovery endpoints ask for no token
 	Documentation   string // URL for people, shown in ServiceProviderConfig; "": none
+
+	// Locked are ids of resources that no client may write, such as groups of administrators; letter case aside.
+	Locked []string
 
 	Rate    int // requests a second of one principal, and half as many again at once; 10000
 	Removal int // deletions and deactivations a minute of one principal; 500
@@ -81,6 +85,7 @@ type Service struct {
 	routes    map[string]*route
 	cursors   *cursors
 	guards    *guards
+	filters   *lru.Cache[filterKey, *filter.Node] // read lately
 	discovery *discovery
 }
 
@@ -115,6 +120,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	if s.discovery, err = newDiscovery(&cfg, s.kinds); err != nil {
 		return nil, err
+	}
+	if s.filters, err = lru.New[filterKey, *filter.Node](filtersKept); err != nil {
+		return nil, fmt.Errorf("scim: filters: %w", err)
 	}
 	s.guards, err = newGuards(cfg.Rate, cfg.Removal, deps.Now)
 	return s, err

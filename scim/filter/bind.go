@@ -169,6 +169,9 @@ func literal(path schema.Path, op Op, value any, lenient bool) (Value, error) {
 		return Value{}, fault.Bad(fault.InvalidFilter, "%s is of type %s: %s cannot be used", path, leaf.Kind, op)
 	}
 	text, isText := value.(string)
+	if strings.ContainsRune(text, 0) {
+		return Value{}, fault.Bad(fault.InvalidFilter, "%s: text with NUL", path) // no value has one
+	}
 	switch leaf.Kind {
 	case schema.Boolean:
 		if op != Eq && op != Ne {

@@ -166,7 +166,7 @@ func (n *Node) holds(value any) bool {
 			return n.holdsText(resource.Key(leaf, v))
 		}
 		if t, ok := resource.ParseTime(v); ok && n.Op != Co && n.Op != Sw && n.Op != Ew {
-			return n.holdsTime(t)
+			return ordered(n.Op, t.Compare(n.Value.Time)) // as exact as it is stored, and shown
 		}
 		return n.holdsText(v)
 	}

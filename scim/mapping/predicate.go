@@ -254,6 +254,9 @@ func single(n *filter.Node, rule Rule) (*adapter.Predicate, bool) {
 		return nil, false // empty text means different things on the two sides
 	}
 	p.Value = n.Value.Text
+	if n.Path.Attribute.Name == "userName" && n.Path.Extension == "" {
+		p.Value = n.Value.Key // prepared as names are
+	}
 	return p, true
 }
 

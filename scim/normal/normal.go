@@ -64,7 +64,7 @@ func Resource(body resource.Object, t *schema.Type, p Profile) (resource.Object,
 		return nil, err
 	}
 	n := reader{t: t, strings: p == Entra, plain: p != Strict, strict: p == Strict, full: true}
-	data := resource.Object{}
+	data, seen := resource.Object{}, map[*schema.Attribute]bool{}
 	for name, value := range body {
 		if extension := t.Extension(name); extension != nil {
 			if err := n.extension(data, extension, value); err != nil {
@@ -76,6 +76,10 @@ func Resource(body resource.Object, t *schema.Type, p Profile) (resource.Object,
 		if !ok || path.Sub != nil || path.Attribute == nil || path.Extension != "" {
 			continue
 		}
+		if seen[path.Attribute] {
+			return nil, fault.Bad(fault.InvalidSyntax, "%s is there twice", path)
+		}
+		seen[path.Attribute] = true
 		if err := n.member(data, path, value); err != nil {
 			return nil, err
 		}

@@ -147,16 +147,23 @@ func (n *patcher) member(op patch.Op, name string, value any) error {
 		if n.strict {
 			return fault.Bad(fault.InvalidPath, "there is no attribute %q", fault.Clip(name))
 		}
-		n.result.Ignored = append(n.result.Ignored, fault.Clip(name))
+		n.ignore(fault.Clip(name))
 		return nil
 	case path.Leaf().Mutability == schema.ReadOnly || path.Attribute.Mutability == schema.ReadOnly:
 		if n.strict {
 			return fault.Bad(fault.Mutability, "%s is read-only", path)
 		}
-		n.result.Ignored = append(n.result.Ignored, path.String())
+		n.ignore(path.String())
 		return nil
 	}
 	return n.assign(op, path, nil, value)
+}
+
+// ignore writes down the first names that mean nothing.
+func (n *patcher) ignore(name string) {
+	if len(n.result.Ignored) < 20 {
+		n.result.Ignored = append(n.result.Ignored, name)
+	}
 }
 
 // wholeExtension reads the value of a bare URN.
@@ -238,15 +245,17 @@ func (n *patcher) bare(op patch.Op, parsed filter.Path, urn string, value any) e
 // remove reads a removal. A value that lists what is to go is never read as "all".
 func (n *patcher) remove(path schema.Path, node *filter.Node, value any, hasValue bool) error {
 	o := patch.Operation{Op: patch.Remove, Path: path, Filter: node}
-	if hasValue && value != nil && node == nil && path.Sub == nil && path.Attribute.Multi {
-		if text, isText := value.(string); !isText || text != "" {
+	ofValues := path.Sub == nil || path.Sub == path.Attribute.Value()
+	if hasValue && value != nil && node == nil && ofValues && path.Attribute.Multi {
+		o.Path.Sub, o.Listed = nil, true
+		if value != "" {
 			lenient := n.reader
 			lenient.plain, lenient.strict = true, false
-			list, err := lenient.attribute(path, value)
+			list, err := lenient.attribute(o.Path, value)
 			if err != nil {
 				return err
 			}
-			o.Listed, o.Value = true, list
+			o.Value = list
 		}
 	}
 	n.add(o)
@@ -300,6 +309,8 @@ func (n *patcher) unassign(o patch.Operation, value any) error {
 		return nil
 	case leaf.Returned == schema.Never:
 		return fault.Bad(fault.InvalidValue, "%s cannot be empty", o.Path)
+	case !o.Path.Attribute.Multi && isEmptyObject(value):
+		return nil // no part is given: all parts stay as they are
 	}
 	if object, ok := value.(resource.Object); ok && o.Path.Sub == nil && leaf.Kind == schema.Complex && o.Filter == nil && len(object) > 0 && leaf.Value() == nil {
 		// Parts that are all empty are removed one by one; parts that are not named stay.
@@ -314,4 +325,9 @@ func (n *patcher) unassign(o patch.Operation, value any) error {
 	}
 	n.add(patch.Operation{Op: patch.Remove, Path: o.Path, Filter: o.Filter})
 	return nil
+}
+
+func isEmptyObject(value any) bool {
+	object, ok := value.(resource.Object)
+	return ok && len(object) == 0
 }

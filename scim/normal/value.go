@@ -169,7 +169,7 @@ func (n *reader) simple(path schema.Path, a *schema.Attribute, value any) (any, 
 	if a.Name == "country" && path.Attribute.Name == "addresses" {
 		return n.country(path, text)
 	}
-	return text, nil
+	return prepare(path, a, text)
 }
 
 func (n *reader) boolean(path schema.Path, value any) (any, error) {

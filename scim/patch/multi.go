@@ -1,7 +1,6 @@
 package patch
 
 import (
-	"maps"
 	"slices"
 
 	"portico/scim/fault"
@@ -10,40 +9,13 @@ import (
 	"portico/scim/schema"
 )
 
-// own gives the list of a multi-valued attribute as one that may be changed in place. Its elements may not.
-func (e *engine) own(p schema.Path) []any {
-	list, _ := e.get(p).([]any)
-	if mine, ok := e.lists[p.Attribute]; ok && len(list) > 0 && len(mine.list) == len(list) && &mine.list[0] == &list[0] {
-		return list
-	}
-	return slices.Clone(list)
-}
-
-// store sets the list of a multi-valued attribute.
-func (e *engine) store(p schema.Path, list []any) error {
-	if len(list) == 0 && p.Attribute.Required {
-		return fault.Bad(fault.InvalidValue, "%s is required", p)
-	}
-	e.lists[p.Attribute] = owned{path: p, list: list}
-	if len(list) == 0 {
-		e.set(p, nil)
-		return nil
-	}
-	if p.Extension == "" {
-		e.data[p.Attribute.Name] = list // known to be there: nothing to look through
-		return nil
-	}
-	e.set(p, list)
-	return nil
-}
-
 // applyMulti works on an attribute with several values.
 func (e *engine) applyMulti(o *Operation) error {
 	switch {
 	case o.Filter != nil || o.Path.Sub != nil:
 		return e.applyMatching(o)
 	case o.Op == Remove && !o.Listed:
-		return e.store(o.Path, nil)
+		return e.own(o.Path).reset(nil)
 	}
 	values, _ := o.Value.([]any)
 	switch o.Op {
@@ -54,7 +26,7 @@ func (e *engine) applyMulti(o *Operation) error {
 		if err != nil {
 			return err
 		}
-		return e.store(o.Path, list)
+		return e.own(o.Path).reset(list)
 	}
 	return e.append(o.Path, values)
 }
@@ -68,31 +40,43 @@ func (e *engine) append(p schema.Path, values []any) error {
 	if err != nil {
 		return err
 	}
-	list := e.own(p)
-	index := newIndex(p.Attribute, list, len(values))
+	l := e.own(p)
+	index, err := e.indexed(l)
+	if err != nil {
+		return err
+	}
 	var preferred []int
 	for _, value := range values {
-		at := index.find(list, value)
+		at := index.find(value)
 		switch element, isObject := value.(resource.Object); {
 		case at < 0:
-			at = len(list)
-			list = append(list, value)
+			at = len(l.values)
+			l.values = append(l.values, value)
 			index.add(value, at)
 		case isObject:
-			next := shallow(list[at].(resource.Object))
+			next := shallow(l.values[at].(resource.Object))
 			if err := merge(p.Attribute, next, extra(p.Attribute, element, next)); err != nil {
 				return err
 			}
-			list[at] = next
+			l.values[at] = next
 		}
 		if isPrimary(value) {
 			preferred = append(preferred, at)
 		}
 	}
-	if err := onePrimary(p.Attribute, list, preferred); err != nil {
+	return e.prefer(l, preferred)
+}
+
+// prefer takes the mark from every element but the one that just got it.
+func (e *engine) prefer(l *list, preferred []int) error {
+	if len(preferred) == 0 {
+		return nil
+	}
+	l.index = nil // marks are part of what some elements are found by
+	if err := e.spend(len(l.values)); err != nil {
 		return err
 	}
-	return e.store(p, list)
+	return onePrimary(l.path.Attribute, l.values, preferred)
 }
 
 // extra are the parts of an element that is there already which can still be merged into it: not what others fill in,
@@ -114,43 +98,38 @@ func extra(a *schema.Attribute, given, old resource.Object) resource.Object {
 
 // removeListed drops the values that the request lists, never more.
 func (e *engine) removeListed(o *Operation, values []any) error {
-	a := o.Path.Attribute
-	drop := make([]func(any) bool, 0, len(values))
-	keys := map[string]bool{}
+	a, l := o.Path.Attribute, e.own(o.Path)
+	var keys []string
+	var others []resource.Object
 	for _, value := range values {
 		element, isObject := value.(resource.Object)
+		text, _ := element["value"].(string)
 		switch {
 		case !isObject:
-			drop = append(drop, func(other any) bool { return resource.Equal(value, other) })
-		case resource.Present(element["value"]) && a.Value() != nil:
-			text, _ := element["value"].(string)
-			keys[resource.Key(a.Value(), text)] = true
+			keys = append(keys, keyOf(a, value))
+		case text != "" && a.Value() != nil:
+			keys = append(keys, valueKey(a.Value(), text))
 		default:
 			wanted := comparable(element)
 			if len(wanted) == 0 {
 				return fault.Bad(fault.InvalidValue, "%s: a value to remove says nothing about itself", o.Path)
 			}
-			drop = append(drop, func(other any) bool { return covers(other, wanted) })
+			others = append(others, wanted)
 		}
 	}
-	gone := func(element any) bool {
-		if object, ok := element.(resource.Object); ok && len(keys) > 0 {
-			if text, ok := object["value"].(string); ok && keys[resource.Key(a.Value(), text)] {
-				return true
-			}
-		}
-		return slices.ContainsFunc(drop, func(is func(any) bool) bool { return is(element) })
+	if len(others) == 0 && byValue(a) {
+		return e.removeKeys(l, keys)
 	}
-	return e.drop(o.Path, gone)
-}
-
-// drop removes the elements that are gone; without any, nothing changes.
-func (e *engine) drop(p schema.Path, gone func(any) bool) error {
-	list, _ := e.get(p).([]any)
-	if !slices.ContainsFunc(list, gone) {
-		return nil
+	known := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		known[key] = true
 	}
-	return e.store(p, slices.DeleteFunc(e.own(p), gone))
+	return e.drop(l, 1+len(others), func(element any) bool {
+		object, _ := element.(resource.Object)
+		text, _ := object["value"].(string)
+		return text != "" && known[valueKey(a.Value(), text)] ||
+			slices.ContainsFunc(others, func(wanted resource.Object) bool { return covers(element, wanted) })
+	})
 }
 
 // comparable leaves out what the server fills in.
@@ -180,12 +159,18 @@ func covers(element any, wanted resource.Object) bool {
 
 // applyMatching works on the elements that the brackets match; without brackets, on all.
 func (e *engine) applyMatching(o *Operation) error {
-	a := o.Path.Attribute
+	a, l := o.Path.Attribute, e.own(o.Path)
 	matches := func(element any) bool { return o.Filter == nil || o.Filter.MatchElement(element) }
 	if o.Op == Remove && o.Path.Sub == nil {
-		return e.drop(o.Path, matches)
+		if keys, ok := keysOf(o.Filter, a); ok && byValue(a) {
+			return e.removeKeys(l, keys)
+		}
+		return e.drop(l, terms(o.Filter), matches)
 	}
-	list := e.own(o.Path)
+	list := l.compact()
+	if err := e.spend(len(list) * (2 + terms(o.Filter))); err != nil {
+		return err
+	}
 	found, preferred := 0, []int(nil)
 	for i, element := range list {
 		object, ok := element.(resource.Object)
@@ -215,7 +200,7 @@ func (e *engine) applyMatching(o *Operation) error {
 	if err != nil {
 		return err
 	}
-	return e.store(o.Path, list)
+	return l.reset(list)
 }
 
 // marks tells whether an operation itself makes values primary.
@@ -241,7 +226,9 @@ func changed(o *Operation, object resource.Object) (resource.Object, error) {
 		// What the brackets found the element by stays, where the new value does not say otherwise.
 		next = resource.Object{}
 		terms, _ := equalities(o.Filter)
-		maps.Copy(next, terms)
+		for name := range terms {
+			next[name] = object[name]
+		}
 		for _, sub := range a.Subs {
 			if sub.Mutability == schema.Immutable && resource.Present(object[sub.Name]) {
 				next[sub.Name] = object[sub.Name]

@@ -48,7 +48,7 @@ type Options struct {
 // Apply computes the attributes after the operations, and whether anything is different. Errors: 400 noTarget,
 // mutability, invalidValue.
 func Apply(t *schema.Type, current resource.Object, operations []Operation, options Options) (resource.Object, bool, error) {
-	e := engine{options: options, data: shallow(current), lists: map[*schema.Attribute]owned{}}
+	e := engine{options: options, data: shallow(current), lists: map[*schema.Attribute]*list{}}
 	for i := range operations {
 		if err := e.apply(&operations[i]); err != nil {
 			return nil, false, err
@@ -57,7 +57,10 @@ func Apply(t *schema.Type, current resource.Object, operations []Operation, opti
 	if err := e.finish(); err != nil {
 		return nil, false, err
 	}
-	if resource.Equal(current, e.data) {
+	if err := keep(t, current, e.data); err != nil {
+		return nil, false, err
+	}
+	if same(t, current, e.data) {
 		return current, false, nil
 	}
 	if err := Complete(t, e.data); err != nil {
@@ -66,42 +69,58 @@ func Apply(t *schema.Type, current resource.Object, operations []Operation, opti
 	return e.data, true, nil
 }
 
-// finish drops elements that the operations left without anything but their marks.
+// finish puts the lists back, without elements that the operations left with nothing but their marks.
 func (e *engine) finish() error {
-	for _, o := range e.lists {
-		list, _ := e.get(o.path).([]any)
-		if !slices.ContainsFunc(list, hollow) {
-			continue
+	for _, l := range e.lists {
+		values := l.compact()
+		if slices.ContainsFunc(values, hollow) {
+			if err := l.reset(Solid(values)); err != nil {
+				return err
+			}
 		}
-		if err := e.store(o.path, slices.DeleteFunc(slices.Clone(list), hollow)); err != nil {
-			return err
+		if values = l.values; len(values) == 0 {
+			e.set(l.path, nil)
+		} else {
+			e.set(l.path, values)
 		}
 	}
 	return nil
 }
 
-// Complete says what is required and not there. The error is a 400 invalidValue.
+// Complete says what is required and not there, but for what clients cannot write. The error is a 400 invalidValue.
 func Complete(t *schema.Type, data resource.Object) error {
-	for _, a := range t.Core.Attributes {
-		if a.Required && !resource.Present(data[a.Name]) {
-			return fault.Bad(fault.InvalidValue, "%s is required", a.Name)
+	for _, e := range t.Extensions {
+		if e.Required && !resource.Present(data[e.Schema.ID]) {
+			return fault.Bad(fault.InvalidValue, "%s is required", e.Schema.ID)
 		}
 	}
-	for _, extension := range t.Extensions {
-		inner, there := data[extension.Schema.ID].(resource.Object)
-		if !there && !extension.Required {
-			continue
+	return each(t, func(extension string, a *schema.Attribute) error {
+		if a.Mutability == schema.ReadOnly || extension != "" && data[extension] == nil {
+			return nil
 		}
-		for _, a := range extension.Schema.Attributes {
-			if a.Required && !resource.Present(inner[a.Name]) {
-				return fault.Bad(fault.InvalidValue, "%s:%s is required", extension.Schema.ID, a.Name)
+		path, value := schema.Path{Extension: extension, Attribute: a}, resource.Get(data, extension, a.Name)
+		if a.Required && !resource.Present(value) {
+			return fault.Bad(fault.InvalidValue, "%s is required", path)
+		}
+		for _, sub := range a.Subs {
+			if sub.Required && sub.Mutability != schema.ReadOnly && lacks(value, sub.Name) {
+				path.Sub = sub
+				return fault.Bad(fault.InvalidValue, "%s is required", path)
 			}
 		}
-		if !resource.Present(inner) {
-			return fault.Bad(fault.InvalidValue, "%s is required", extension.Schema.ID)
-		}
+		return nil
+	})
+}
+
+// lacks tells whether a complex value, or one of several, has no such part.
+func lacks(value any, part string) bool {
+	switch v := value.(type) {
+	case []any:
+		return slices.ContainsFunc(v, func(element any) bool { return lacks(element, part) })
+	case resource.Object:
+		return !resource.Present(v[part])
 	}
-	return nil
+	return false
 }
 
 // Put computes the attributes after PUT: what the client may write is replaced by what it sent, what is readOnly stays,
@@ -123,21 +142,13 @@ func Put(t *schema.Type, current, sent resource.Object) (resource.Object, bool, 
 		}
 		return nil
 	}
-	for _, s := range t.Schemas() {
-		extension := s.ID
-		if s == t.Core {
-			extension = ""
-		}
-		for _, a := range s.Attributes {
-			if err := keep(extension, a); err != nil {
-				return nil, false, err
-			}
-		}
+	if err := each(t, keep); err != nil {
+		return nil, false, err
 	}
 	if err := Complete(t, next); err != nil {
 		return nil, false, err
 	}
-	return next, !resource.Equal(current, next), nil
+	return next, !same(t, current, next), nil
 }
 
 func shallow(o resource.Object) resource.Object {
@@ -146,18 +157,13 @@ func shallow(o resource.Object) resource.Object {
 	return clone
 }
 
-// engine carries the state through the operations. Lists that it made itself are remembered, so that a thousand
-// operations on one attribute copy its list once.
+// engine carries the state through the operations. Attributes with several values are kept apart until the end, so
+// that a thousand operations on one of them copy and index its list once.
 type engine struct {
 	options Options
 	data    resource.Object
-	lists   map[*schema.Attribute]owned
-}
-
-// owned is a list that the engine may change in place.
-type owned struct {
-	path schema.Path
-	list []any
+	lists   map[*schema.Attribute]*list
+	spent   int
 }
 
 func (e *engine) get(p schema.Path) any { return resource.Get(e.data, p.Extension, p.Attribute.Name) }
@@ -195,9 +201,11 @@ func writable(o *Operation) error {
 }
 
 func (e *engine) removeExtension(p schema.Path) error {
-	inner, _ := e.data[p.Extension].(resource.Object)
-	if resource.Present(inner) {
-		delete(e.data, p.Extension)
+	delete(e.data, p.Extension)
+	for _, l := range e.lists {
+		if l.path.Extension == p.Extension {
+			l.values, l.holes, l.index = nil, 0, nil
+		}
 	}
 	return nil
 }

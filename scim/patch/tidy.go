@@ -18,7 +18,7 @@ func Tidy(a *schema.Attribute, list []any) ([]any, error) {
 		if !resource.Present(value) {
 			continue
 		}
-		if index.find(kept, value) >= 0 {
+		if index.find(value) >= 0 {
 			continue
 		}
 		if isPrimary(value) {
@@ -77,78 +77,4 @@ func onePrimary(a *schema.Attribute, list []any, preferred []int) error {
 		}
 	}
 	return nil
-}
-
-// index finds values that are there already. Values with a part "value" are found by it, others by looking at each.
-type index struct {
-	a     *schema.Attribute
-	byKey map[string][]int
-	rest  []int
-}
-
-// newIndex indexes a list that is going to be asked about some values.
-func newIndex(a *schema.Attribute, list []any, more int) *index {
-	x := &index{a: a, byKey: make(map[string][]int, len(list)+more)}
-	for i, value := range list {
-		x.add(value, i)
-	}
-	return x
-}
-
-// key is what a value is found by, false when there is nothing to find it by.
-func (x *index) key(value any) (string, bool) {
-	leaf := x.a
-	if object, ok := value.(resource.Object); ok {
-		if leaf = x.a.Value(); leaf == nil {
-			return "", false
-		}
-		value = object["value"]
-	}
-	text, ok := value.(string)
-	return resource.Key(leaf, text), ok && text != ""
-}
-
-func (x *index) add(value any, at int) {
-	if key, ok := x.key(value); ok {
-		x.byKey[key] = append(x.byKey[key], at)
-	} else {
-		x.rest = append(x.rest, at)
-	}
-}
-
-// find gives the place of a value that is the same, or -1.
-func (x *index) find(list []any, value any) int {
-	candidates := x.rest
-	key, ok := x.key(value)
-	if ok {
-		candidates = x.byKey[key]
-	}
-	for _, at := range candidates {
-		if x.same(list[at], value, ok) {
-			return at
-		}
-	}
-	return -1
-}
-
-// same compares two values whose keys are equal (keyed) or that have none.
-func (x *index) same(old, value any, keyed bool) bool {
-	a, isObject := old.(resource.Object)
-	b, _ := value.(resource.Object)
-	switch {
-	case !isObject:
-		return keyed || resource.Equal(old, value)
-	case keyed:
-		kind := x.a.Sub("type")
-		if kind == nil {
-			return true
-		}
-		one, _ := a["type"].(string)
-		other, _ := b["type"].(string)
-		if kind.Mutability != schema.ReadWrite && (one == "" || other == "") {
-			return true // the server knows what it is
-		}
-		return resource.Key(kind, one) == resource.Key(kind, other)
-	}
-	return resource.Equal(comparable(a), comparable(b))
 }

@@ -74,7 +74,7 @@ func (a *Attribute) Sub(name string) *Attribute {
 	if found := a.subs[name]; found != nil {
 		return found
 	}
-	return a.subs[strings.ToLower(name)]
+	return a.subs[lower(name)]
 }
 
 // Value is the sub-attribute "value" that stands for the whole where a plain value is compared with or assigned to a
@@ -99,7 +99,7 @@ func (s *Schema) Attribute(name string) *Attribute {
 	if found := s.names[name]; found != nil {
 		return found
 	}
-	return s.names[strings.ToLower(name)]
+	return s.names[lower(name)]
 }
 
 // Keep gives the schema without the attributes that keep refuses. sub is "" when the attribute as a whole is asked
@@ -130,11 +130,54 @@ func (s *Schema) Keep(keep func(attribute, sub string) bool) *Schema {
 	return kept
 }
 
+// Restrict gives the type with a list of what clients may write: attributes that writable refuses are read-only in it.
+// They are named as in paths, those of extensions with their URN.
+func (t *Type) Restrict(writable func(path string) bool) *Type {
+	narrow := func(s *Schema, prefix string) *Schema {
+		narrowed := &Schema{ID: s.ID, Name: s.Name, Description: s.Description}
+		for _, a := range s.Attributes {
+			if !writable(prefix + a.Name) {
+				clone := *a
+				clone.Mutability = ReadOnly
+				a = &clone
+			}
+			narrowed.Attributes = append(narrowed.Attributes, a)
+		}
+		narrowed.names = byName(narrowed.Attributes)
+		return narrowed
+	}
+	extensions := make([]Extension, len(t.Extensions))
+	for i, e := range t.Extensions {
+		extensions[i] = Extension{Schema: narrow(e.Schema, e.Schema.ID+":"), Required: e.Required}
+	}
+	narrowed := NewType(t.Name, t.Endpoint, t.Description, narrow(t.Core, ""), extensions...)
+	for name, a := range narrowed.common {
+		if name == "externalId" || name == "externalid" {
+			if clone := *a; !writable("externalId") {
+				clone.Mutability = ReadOnly
+				narrowed.common[name] = &clone
+			}
+		}
+	}
+	return narrowed
+}
+
+// lower makes the letters of ASCII small, and no others: names have none, and what looks like one in another alphabet is
+// another name.
+func lower(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, name)
+}
+
 func byName(list []*Attribute) map[string]*Attribute {
 	names := make(map[string]*Attribute, 2*len(list))
 	for _, a := range list {
 		names[a.Name] = a
-		names[strings.ToLower(a.Name)] = a
+		names[lower(a.Name)] = a
 	}
 	return names
 }
@@ -243,7 +286,7 @@ func (t *Type) within(schema *Schema, extension, text string, common bool) (Path
 	path := Path{Extension: extension, Attribute: schema.Attribute(name)}
 	if path.Attribute == nil && common {
 		if path.Attribute = t.common[name]; path.Attribute == nil {
-			path.Attribute = t.common[strings.ToLower(name)]
+			path.Attribute = t.common[lower(name)]
 		}
 		path.Common = path.Attribute != nil
 	}
