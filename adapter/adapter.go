@@ -70,6 +70,10 @@ type Config struct {
 	// a negative limit switches the throttle off. Keep it below the directory's own limit.
 	FailureLimit  int
 	FailureWindow time.Duration
+	// RefusalStep: a refused password, code or sync code is answered only after a
+	// whole number of these steps, so that its time does not tell whether somebody
+	// has the name. 0: at once.
+	RefusalStep time.Duration
 	// TOTPReplay makes VerifyTOTP accept each code once. The browser always does.
 	TOTPReplay bool
 	// Issuer names this installation in authenticator apps. Default "Portico".
@@ -119,6 +123,7 @@ type Adapter struct {
 	owners  *cache.Cache[numberKey, directory.ID] // the way back
 	locals  *cache.Cache[int64, store.Local]      // by uid
 	keys    *cache.Cache[keyHash, store.Key]      // keys that were good
+	extras  *cache.Cache[extraKey, Extra]         // of single entries
 	guesses *cache.Cache[int64, store.Failures]   // by uid
 	gate    *gate                                 // of this process
 	turns   *turns                                // of this process
@@ -128,6 +133,7 @@ type Adapter struct {
 	restarts   atomic.Int64  // of background work that panicked
 
 	teamwork
+	source GroupSource // nil: none
 
 	process string       // names this process among those that share the store
 	acts    atomic.Int64 // changes under way
@@ -152,6 +158,7 @@ func New(cfg Config, deps Deps) (*Adapter, error) {
 		owners:  cache.New[numberKey, directory.ID](2 * cfg.CacheSize),
 		locals:  cache.New[int64, store.Local](cfg.CacheSize),
 		keys:    cache.New[keyHash, store.Key](1024),
+		extras:  cache.New[extraKey, Extra](cfg.CacheSize),
 		guesses: cache.New[int64, store.Failures](cfg.CacheSize),
 		gate:    gate,
 		turns:   newTurns(),

@@ -36,8 +36,49 @@ func (c *ExtraChange) stored() *store.ExtraChange {
 }
 
 // Extras reads what is stored of people and groups, with the external ids of one
-// domain. Who has nothing is not in the answer. Errors: Unavailable.
+// domain. Who has nothing is not in the answer, which is not to be changed. Errors:
+// Unavailable.
 func (a *Adapter) Extras(ctx context.Context, ids []ID, domain string) (map[ID]Extra, error) {
+	if len(ids) == 1 && a.store.Live() {
+		return a.extraOf(ctx, ids[0], domain)
+	}
+	return a.extrasOf(ctx, ids, domain)
+}
+
+// extraOf is Extras for one, who may be in the cache. What is large is not kept there.
+func (a *Adapter) extraOf(ctx context.Context, id ID, domain string) (map[ID]Extra, error) {
+	key := extraKey{id, domain}
+	x, ok := a.extras.Get(key)
+	if !ok {
+		ticket := a.extras.Begin()
+		all, err := a.extrasOf(ctx, []ID{id}, domain)
+		if err != nil {
+			return nil, err
+		}
+		x = all[id]
+		size := 0
+		for name, value := range x.Values {
+			size += len(name) + len(value)
+		}
+		if size <= maxCachedExtra {
+			a.extras.Keep(ticket, key, x)
+		}
+	}
+	if x.Revision == 0 {
+		return nil, nil
+	}
+	return map[ID]Extra{id: x}, nil
+}
+
+const maxCachedExtra = 2 << 10
+
+// extraKey names what is stored of an entry, as a domain sees it.
+type extraKey struct {
+	id     ID
+	domain string
+}
+
+func (a *Adapter) extrasOf(ctx context.Context, ids []ID, domain string) (map[ID]Extra, error) {
 	found := make(map[ID]Extra, len(ids))
 	byDirectory := map[string][]string{}
 	for _, id := range ids {

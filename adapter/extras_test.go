@@ -137,6 +137,7 @@ func TestAbuse_J07_StoredAttributesFollowADeath(t *testing.T) {
 			}
 			h.clock.add(intentLease + time.Second)
 			must(t, h.other.Mend(t.Context()))
+			h.settled(t)
 			if n, err := h.store.OpenIntents(t.Context()); err != nil || n != 0 {
 				t.Errorf("%d changes under way, %v", n, err)
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
 
 	"portico/directory"
 )
@@ -15,6 +16,9 @@ func (a *Adapter) Groups(ctx context.Context) ([]*Group, error) {
 	if err != nil {
 		return nil, fromDirectory(err, "group")
 	}
+	if entries, err = a.withLocal(ctx, entries, 0, func(*LocalGroup) bool { return true }); err != nil {
+		return nil, err
+	}
 	return a.groups(ctx, entries)
 }
 
@@ -24,6 +28,11 @@ func (a *Adapter) SearchGroups(ctx context.Context, text string, limit int) ([]*
 	entries, err := a.dir.SearchGroups(ctx, text, limit)
 	if err != nil {
 		return nil, fromDirectory(err, "group")
+	}
+	folded := directory.FoldName(text)
+	entries, err = a.withLocal(ctx, entries, limit, func(g *LocalGroup) bool { return strings.Contains(directory.FoldName(g.Entry.Name), folded) })
+	if err != nil {
+		return nil, err
 	}
 	return a.groups(ctx, entries)
 }
@@ -40,7 +49,18 @@ func (a *Adapter) GroupsOf(ctx context.Context, key PersonKey) ([]*Group, error)
 	if err != nil {
 		return nil, fromDirectory(err, "user")
 	}
-	return a.groups(ctx, entries)
+	if a.source == nil {
+		return a.groups(ctx, entries)
+	}
+	uids, err := a.numbersOf(ctx, personNumber, []*directory.Entry{person})
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.localGroups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.groups(ctx, append(slices.Clip(entries), entriesOf(all.Of[uids[0]])...))
 }
 
 // MembersOf gives the people of a group in order of uid, whatever their
@@ -52,6 +72,17 @@ func (a *Adapter) MembersOf(ctx context.Context, gid int64) ([]*Person, error) {
 	id, err := a.identity(ctx, groupNumber, gid)
 	if err != nil {
 		return nil, err
+	}
+	if id.Directory == LocalDirectory {
+		g, err := a.localGroup(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		people, err := a.localPeople(ctx, g)
+		if err != nil {
+			return nil, err
+		}
+		return a.peopleByUID(ctx, people)
 	}
 	if _, err := a.dir.GroupByID(ctx, id); err != nil {
 		return nil, fromDirectory(err, "group")

@@ -179,12 +179,15 @@ func (a *Adapter) storeChanged(c store.Change) {
 	case c.All:
 		a.locals.Purge()
 		a.keys.Purge()
+		a.extras.Purge()
 		a.guesses.Purge()
 		a.owners.Purge()
 		a.numbers.Purge()
 	case c.Table == store.TableIDs, c.Table == store.TableGroupIDs:
 		a.owners.Purge() // an importer took an id over: the one before it is not named
 		a.numbers.Purge()
+	case c.Table == store.TableExtras:
+		a.extras.Purge()
 	case c.Table == store.TableKeys:
 		a.keys.Purge()
 	case c.Table == store.TableFailures:

@@ -34,6 +34,15 @@ func (a *Adapter) MobileCodeValid(ctx context.Context, username, code string) (b
 
 // mobileOwner gives the entry behind a pair of name and code, nil when there is none.
 func (a *Adapter) mobileOwner(ctx context.Context, username, code string) (*directory.Entry, error) {
+	begun := time.Now()
+	entry, err := a.findMobileOwner(ctx, username, code)
+	if err == nil && entry == nil {
+		a.refuseEvenly(ctx, begun)
+	}
+	return entry, err
+}
+
+func (a *Adapter) findMobileOwner(ctx context.Context, username, code string) (*directory.Entry, error) {
 	code = readMobileCode(code)
 	if code == "" || directory.FoldName(username) == "" {
 		return nil, nil

@@ -90,7 +90,7 @@ const (
 // Writable names the directory that new people and groups go into: dir or, for
 // "", the first that may be written. Errors: Denied "read-only", NotFound "directory".
 func (a *Adapter) Writable(dir string) (string, error) {
-	if a.writes == nil {
+	if a.writes == nil || dir == LocalDirectory {
 		return "", &Error{Kind: Denied, Field: FieldReadOnly}
 	}
 	name, err := a.writes.Writable(dir)
@@ -111,6 +111,7 @@ func (a *Adapter) CreatePerson(ctx context.Context, n NewPerson, by By) (*Person
 	}
 	act := a.newAct(store.IntentCreate, by)
 	act.intent.Directory, act.intent.Name, act.extras = dir, a.writes.LoginIn(dir, entry.Name), n.Extras
+	entry.Begun = act.begun
 	var made *directory.Entry
 	err = act.run(ctx, func(ctx context.Context) (store.Aftermath, []store.Record, error) {
 		if made, err = a.writes.Create(ctx, dir, entry); err != nil {

@@ -27,8 +27,6 @@ func (w *testWrites) step(f func(string) error, what string) error {
 	return f(what)
 }
 
-func (w *testWrites) Room(string, directory.Kind, string) int { return 2 }
-
 func (w *testWrites) Create(_ context.Context, dir string, n directory.NewEntry) (*directory.Entry, error) {
 	if err := w.step(w.before, "create"); err != nil {
 		return nil, err

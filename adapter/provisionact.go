@@ -28,6 +28,13 @@ type act struct {
 	by     By
 	extras *ExtraChange // what follows in stored attributes
 	made   string       // permanent id of the new entry, once it is there
+	id     int64        // of the intent, once it is stored
+}
+
+// begun notes the entry that this change makes: should the process die before it
+// is complete, it is taken away.
+func (x *act) begun(ctx context.Context, id directory.ID) error {
+	return fromStore(x.a.store.MarkIntent(ctx, x.id, id.Stable), "changes")
 }
 
 func (a *Adapter) newAct(kind string, by By) *act {
@@ -67,7 +74,7 @@ func (x *act) run(ctx context.Context, do func(context.Context) (store.Aftermath
 	if err != nil {
 		return err
 	}
-	x.intent.ID = id
+	x.id = id
 	x.a.acts.Add(1)
 	defer x.a.acts.Add(-1)
 	then, notes, err := do(ctx)

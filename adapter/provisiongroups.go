@@ -77,8 +77,7 @@ func (a *Adapter) groupEntry(ctx context.Context, key GroupKey) (*directory.Entr
 	if id.IsZero() {
 		return nil, notFound("group")
 	}
-	entry, err := a.dir.GroupByID(ctx, id)
-	return entry, fromDirectory(err, "group")
+	return a.GroupEntry(ctx, id)
 }
 
 // CreateGroup makes a group in a directory. Errors: Conflict "name", Invalid with
@@ -94,11 +93,9 @@ func (a *Adapter) CreateGroup(ctx context.Context, n NewGroup, by By) (*Group, e
 	if len(n.Owners) > 0 {
 		entry.References = map[string][]directory.ID{directory.AttrOwner: n.Owners}
 	}
-	act := a.newAct("", by)
-	if !n.Extras.empty() {
-		act.intent.Kind, act.extras = store.IntentCreate, n.Extras
-	}
-	act.intent.Directory, act.intent.Name, act.intent.Group = dir, entry.Name, true
+	act := a.newAct(store.IntentCreate, by)
+	act.intent.Directory, act.intent.Name, act.intent.Group, act.extras = dir, entry.Name, true, n.Extras
+	entry.Begun = act.begun
 	var made *directory.Entry
 	err = act.run(ctx, func(ctx context.Context) (store.Aftermath, []store.Record, error) {
 		if made, err = a.writes.Create(ctx, dir, entry); err != nil {

@@ -53,6 +53,9 @@ func (a *Adapter) Mend(ctx context.Context) error {
 
 // mendOne ends one intent. Until the directory answers, it stays.
 func (a *Adapter) mendOne(ctx context.Context, i store.Intent) error {
+	if i.Kind == store.IntentCreate && i.Stable != "" {
+		return a.mendHalfMade(ctx, i)
+	}
 	id := directory.ID{Directory: i.Directory, Stable: i.Stable}
 	var entry *directory.Entry
 	var err error
@@ -98,6 +101,31 @@ func (a *Adapter) mendOne(ctx context.Context, i store.Intent) error {
 	a.log.InfoContext(ctx, "a change that was cut short was looked into", "change", i.Kind, "id", id.String(), "actor", i.Actor, "found", text)
 	note := record(event, i.UID, i.Actor, Client{Address: i.Address, RequestID: i.RequestID}, text)
 	return fromStore(a.store.EndIntent(ctx, i.ID, end, note), "changes")
+}
+
+// mendHalfMade takes away an entry that may lack its password or members: whoever
+// asked for it was not told that it was made.
+func (a *Adapter) mendHalfMade(ctx context.Context, i store.Intent) error {
+	what := "user "
+	event := EventUserEdited
+	if i.Group {
+		what, event = "group ", EventGroupEdited
+	}
+	var text string
+	err := a.writes.Delete(ctx, directory.ID{Directory: i.Directory, Stable: i.Stable}, "")
+	switch f := directory.WriteFaultOf(err); {
+	case err == nil, f == directory.WriteNotFound:
+		text = what + i.Name + ": adding was cut short; what was made was taken away again"
+	case f == directory.WriteUnavailable, f == directory.WriteUnknown:
+		return err
+	default:
+		a.log.ErrorContext(ctx, "a new entry is not complete and could not be deleted again; delete it",
+			"directory", i.Directory, "name", i.Name, "id", i.Stable, "error", err)
+		text = what + i.Name + ": adding was cut short; the entry is not complete and could not be deleted"
+	}
+	a.log.InfoContext(ctx, "a change that was cut short was looked into", "change", i.Kind, "name", i.Name, "actor", i.Actor, "found", text)
+	note := record(event, i.UID, i.Actor, Client{Address: i.Address, RequestID: i.RequestID}, text)
+	return fromStore(a.store.EndIntent(ctx, i.ID, store.Ending{}, note), "changes")
 }
 
 // verdictOn says what came of a change, going by the entry as it is now, nil for

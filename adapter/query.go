@@ -3,6 +3,7 @@ package adapter
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"portico/directory"
@@ -81,11 +82,13 @@ func (a *Adapter) Entries(ctx context.Context, q ListQuery) (EntryPage, error) {
 	if !ok {
 		return EntryPage{}, &Error{Kind: Unavailable, Text: "this directory offers no lists"}
 	}
-	page, err := queries.List(ctx, q)
-	if err != nil {
-		return EntryPage{}, fromQuery(err)
-	}
-	return EntryPage(page), nil
+	return a.withLocalPage(ctx, q, func(q ListQuery) (EntryPage, error) {
+		page, err := queries.List(ctx, q)
+		if err != nil {
+			return EntryPage{}, fromQuery(err)
+		}
+		return EntryPage(page), nil
+	})
 }
 
 func fromQuery(err error) error {
@@ -132,6 +135,13 @@ func (a *Adapter) PersonEntry(ctx context.Context, key PersonKey) (*Entry, error
 // GroupEntry gives the entry of one group by permanent identity; one that the read
 // model does not know is asked of LDAP once. Errors: NotFound "group", Unavailable.
 func (a *Adapter) GroupEntry(ctx context.Context, id ID) (*Entry, error) {
+	if id.Directory == LocalDirectory {
+		g, err := a.localGroup(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		return g.Entry, nil
+	}
 	e, err := a.dir.GroupByID(ctx, id)
 	return e, fromDirectory(err, "group")
 }
@@ -151,7 +161,16 @@ func (a *Adapter) EntriesByID(ctx context.Context, ids []ID) ([]*Entry, error) {
 		return nil, &Error{Kind: Unavailable, Text: "this directory offers no lists"}
 	}
 	entries, err := queries.EntriesByID(ctx, ids)
-	return entries, fromDirectory(err, "user")
+	if err != nil || a.source == nil {
+		return entries, fromDirectory(err, "user")
+	}
+	local, err := a.localGroups(ctx)
+	for _, id := range ids {
+		if g := local.ByID[id.Stable]; err == nil && id.Directory == LocalDirectory && g != nil {
+			entries = append(slices.Clip(entries), g.Entry)
+		}
+	}
+	return entries, err
 }
 
 // GroupsOfMany gives the direct groups of many people, 10,000 at most, in one
@@ -162,7 +181,10 @@ func (a *Adapter) GroupsOfMany(ctx context.Context, people []ID) (map[ID][]*Entr
 		return nil, &Error{Kind: Unavailable, Text: "this directory offers no lists"}
 	}
 	groups, err := queries.GroupsOfMany(ctx, people)
-	return groups, fromDirectory(err, "user")
+	if err != nil || a.source == nil {
+		return groups, fromDirectory(err, "user")
+	}
+	return groups, a.addLocalOf(ctx, people, groups)
 }
 
 // ManagersOfMany gives the managers that many people name in the directory,
@@ -183,6 +205,9 @@ const membersAtOnce = 5000
 // until it answers an error, which is passed on. A group of any size takes the
 // memory of 5,000. Errors: NotFound "group", Unavailable.
 func (a *Adapter) EachMember(ctx context.Context, group ID, each func(Reference) error) error {
+	if group.Directory == LocalDirectory {
+		return a.eachLocalMember(ctx, group, each)
+	}
 	members, ok := a.dir.(MemberIDs)
 	if !ok {
 		return &Error{Kind: Unavailable, Text: "this directory offers no lists"}
@@ -206,6 +231,11 @@ func (a *Adapter) EachMember(ctx context.Context, group ID, each func(Reference)
 // CountMembers is the number of direct members of a group, people and groups.
 // Errors: NotFound "group", Unavailable.
 func (a *Adapter) CountMembers(ctx context.Context, group ID) (int, error) {
+	if group.Directory == LocalDirectory {
+		n := 0
+		err := a.eachLocalMember(ctx, group, func(Reference) error { n++; return nil })
+		return n, err
+	}
 	members, ok := a.dir.(MemberIDs)
 	if !ok {
 		return 0, &Error{Kind: Unavailable, Text: "this directory offers no lists"}
@@ -217,6 +247,16 @@ func (a *Adapter) CountMembers(ctx context.Context, group ID) (int, error) {
 // AreMembers tells which of the people and groups, 10,000 at most, are direct
 // members of a group, however large it is. Errors: NotFound "group", Unavailable.
 func (a *Adapter) AreMembers(ctx context.Context, group ID, ids []ID) (map[ID]bool, error) {
+	if group.Directory == LocalDirectory {
+		is := map[ID]bool{}
+		err := a.eachLocalMember(ctx, group, func(r Reference) error {
+			if slices.Contains(ids, r.ID) {
+				is[r.ID] = true
+			}
+			return nil
+		})
+		return is, err
+	}
 	members, ok := a.dir.(MemberIDs)
 	if !ok {
 		return nil, &Error{Kind: Unavailable, Text: "this directory offers no lists"}

@@ -18,6 +18,32 @@ import (
 // Errors: Invalid "username" or "password" when empty or not text, Throttled,
 // Unavailable (never counted as a wrong password), Internal.
 func (a *Adapter) CheckPassword(ctx context.Context, in SignIn) (*SignInResult, error) {
+	begun := time.Now()
+	result, err := a.checkFrom(ctx, in)
+	if err == nil && !result.PasswordRight && !result.OK {
+		a.refuseEvenly(ctx, begun)
+	}
+	return result, err
+}
+
+// refuseEvenly waits until a whole number of steps has passed. The work for
+// somebody and for nobody is the same here; in the directory it is not, which may
+// write down whose password was wrong.
+func (a *Adapter) refuseEvenly(ctx context.Context, begun time.Time) {
+	step := a.cfg.RefusalStep
+	if step <= 0 {
+		return
+	}
+	timer := time.NewTimer(step - time.Since(begun)%step)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// checkFrom is CheckPassword, counted for the address where that is the person's.
+func (a *Adapter) checkFrom(ctx context.Context, in SignIn) (*SignInResult, error) {
 	if err := checkInput(in); err != nil {
 		return nil, err
 	}

@@ -32,6 +32,15 @@ const (
 // ASCII spaces in the code are ignored. Without TOTP any code is right; nobody
 // has no right code. Errors: Unavailable.
 func (a *Adapter) VerifyTOTP(ctx context.Context, key PersonKey, code string, client Client) (bool, error) {
+	begun := time.Now()
+	right, err := a.verifyTOTP(ctx, key, code, client)
+	if err == nil && !right {
+		a.refuseEvenly(ctx, begun)
+	}
+	return right, err
+}
+
+func (a *Adapter) verifyTOTP(ctx context.Context, key PersonKey, code string, client Client) (bool, error) {
 	entry, uid, err := a.known(ctx, key)
 	switch {
 	case err == nil:

@@ -42,7 +42,7 @@ func (a *Adapter) makePerson(ctx context.Context, i store.Invitation, in Accepta
 	var made *directory.Entry
 	err = act.run(ctx, func(ctx context.Context) (store.Aftermath, []store.Record, error) {
 		if a.passwords != nil {
-			draft.Password = a.store.FirstPassword(act.intent.ID)
+			draft.Password = a.store.FirstPassword(act.id)
 		}
 		if made, err = a.writes.Create(ctx, dir, draft); err != nil {
 			return 0, nil, err

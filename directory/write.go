@@ -1,6 +1,9 @@
 package directory
 
-import "errors"
+import (
+	"context"
+	"errors"
+)
 
 // NewEntry is a person or a group that is to be made. Attribute names are
 // Portico's; the directory's mapping decides where the values go. It is not printed.
@@ -18,6 +21,10 @@ type NewEntry struct {
 	Parent   string
 	Password string // people only; "": none is set
 	Disabled bool   // people only
+
+	// Begun, if not nil, is told the identity of an entry that is there and is not
+	// complete yet: more members follow, or the password. An error takes it away.
+	Begun func(ctx context.Context, id ID) error
 }
 
 // String hides the password and the values.

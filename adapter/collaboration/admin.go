@@ -113,7 +113,7 @@ func (s *Collaborations) DeleteOrg(ctx context.Context, shortName string) error 
 
 // PutService makes a service (ID 0) or changes one, for commands. Errors:
 // Invalid, Conflict, NotFound.
-func (s *Collaborations) PutService(ctx context.Context, v Service) (*Service, error) {
+func (s *Collaborations) PutService(ctx context.Context, v Service, logo []byte) (*Service, error) {
 	if strings.TrimSpace(v.EntityID) != v.EntityID || v.EntityID == "" || longer(v.EntityID, maxName) || strings.ContainsAny(v.EntityID, "\x00\r\n") {
 		return nil, invalid("entity_id", "an entity id has 1 to 255 characters, such as https://wiki.example.org")
 	}
@@ -133,12 +133,26 @@ func (s *Collaborations) PutService(ctx context.Context, v Service) (*Service, e
 			return nil, invalid("groups", "a group is written SHORT_NAME=NAME")
 		}
 	}
-	err := s.write(ctx, "service", func(ctx context.Context, c *store.CollabTx) error {
+	picture, err := s.newLogo(ctx, "services", logo, "")
+	if err != nil {
+		return nil, err
+	}
+	err = s.write(ctx, "service", func(ctx context.Context, c *store.CollabTx) error {
 		what := "changed"
 		if v.ID == 0 {
 			v.Identifier, v.UUID4, v.Created, v.CreatedBy, what = store.NewUUID(), store.NewUUID(), s.now(), "command", "made"
 		}
 		v.Updated, v.UpdatedBy = s.now(), "command"
+		if picture != nil {
+			if err := c.DeleteLogo(ctx, v.UUID4); err != nil {
+				return err
+			}
+			v.UUID4 = store.NewUUID()
+			picture.UUID4, v.Settings.Logo = v.UUID4, picture.MediaType
+			if err := c.PutLogo(ctx, *picture); err != nil {
+				return err
+			}
+		}
 		if err := c.PutService(ctx, &v); err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ import (
 
 	"portico/adapter"
 	"portico/adapter/store"
+	"portico/internal/cache"
 	"portico/internal/texts"
 )
 
@@ -108,6 +109,8 @@ type Collaborations struct {
 
 	directory Directory
 	changed   changedSet
+	shown     shown
+	rosters   *cache.Cache[int64, []Member] // memberships by collaboration
 }
 
 // New makes the service.
@@ -141,6 +144,15 @@ func New(cfg Config, deps Deps) *Collaborations {
 		s.now = time.Now
 	}
 	s.changed.wake = make(chan struct{}, 1)
+	s.rosters = cache.New[int64, []Member](keptRosters)
+	deps.Store.Watch(s.forget)
+	if cfg.VisibleAsGroups {
+		deps.Store.Watch(func(c store.Change) {
+			if c.All || c.Table == store.TableCollaborations {
+				s.shown.changes.Add(1)
+			}
+		})
+	}
 	if s.writes() {
 		deps.Store.Watch(s.changed.note)
 	}

@@ -208,11 +208,14 @@ func (f *Filter) empty() bool { return len(f.Units)+len(f.Tags)+len(f.Services) 
 func (s *Collaborations) Organisation(ctx context.Context, caller *Caller, f Filter) (*OrgView, error) {
 	view := &OrgView{}
 	var rows orgRows
+	ticket := s.rosters.Begin()
 	err := s.read(ctx, "organisation", func(ctx context.Context, c *store.CollabTx) error {
 		org, err := orgOf(ctx, c, caller)
 		if err == nil {
 			view.Org = org
-			rows, err = readOrg(ctx, c, org)
+			rows, err = readOrg(ctx, c, org, func(ctx context.Context, c *store.CollabTx, org store.Org, collabs []store.Collaboration) ([]Member, error) {
+				return s.membersOf(ctx, c, org, collabs, ticket)
+			})
 		}
 		return err
 	})
@@ -269,12 +272,16 @@ type orgRows struct {
 	invites   map[int64]int
 }
 
-func readOrg(ctx context.Context, c *store.CollabTx, org store.Org) (orgRows, error) {
+// readOrg reads everything of an organisation; members reads the memberships of
+// its collaborations, in the order of those.
+func readOrg(ctx context.Context, c *store.CollabTx, org store.Org,
+	members func(context.Context, *store.CollabTx, store.Org, []store.Collaboration) ([]Member, error),
+) (orgRows, error) {
 	r := orgRows{services: map[int64]Service{}}
 	var services []Service
 	for _, read := range []func() error{
 		func() (err error) { r.collabs, err = c.Collaborations(ctx, store.CollabKey{Org: org.ID}); return err },
-		func() (err error) { r.members, err = c.MembersOfOrg(ctx, org.ID); return err },
+		func() (err error) { r.members, err = members(ctx, c, org, r.collabs); return err },
 		func() (err error) { r.groups, err = c.GroupsOfOrg(ctx, org.ID); return err },
 		func() (err error) { r.inGroups, err = c.GroupMembersOfOrg(ctx, org.ID); return err },
 		func() (err error) { services, err = c.Services(ctx); return err },

@@ -53,6 +53,7 @@ type auditor struct {
 	closed bool
 	queue  chan *appendCall
 	done   chan struct{}
+	crowd  crowd
 	last   Anchor // of this process, used by the writing goroutine only
 	fresh  int    // records since the last call to behind, of the writing goroutine too
 	behind chan struct{}
@@ -113,6 +114,7 @@ func (a *auditor) put(ctx context.Context, call *appendCall) error {
 	}
 	select {
 	case a.queue <- call:
+		a.crowd.joined(len(a.queue))
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -138,6 +140,7 @@ func (a *auditor) prepare(ctx context.Context, s *Store) error {
 	a.chain = newChain(s.macs.audit)
 	a.queue = make(chan *appendCall, auditQueue)
 	a.done = make(chan struct{})
+	a.crowd.enough = make(chan struct{}, 1)
 	a.behind = make(chan struct{}, 1)
 	a.insert = map[int]*sql.Stmt{}
 	prepare := func(query string) (*sql.Stmt, error) { return s.w.PrepareContext(ctx, s.dialect.bind(query)) }
@@ -162,7 +165,9 @@ func (a *auditor) start(s *Store) {
 		for {
 			calls, open := a.collect()
 			if len(calls) > 0 {
+				began := time.Now()
 				a.flush(s, calls)
+				a.crowd.linger(len(calls), time.Since(began), func() int { return len(a.queue) })
 			}
 			if !open {
 				return

@@ -132,3 +132,17 @@ func (c *CollabTx) WrittenCollaborations(ctx context.Context, after int64, limit
 	})
 	return list, err
 }
+
+// WrittenEntries tells which collaborations (second number 0) and groups are
+// written to a directory.
+func (c *CollabTx) WrittenEntries(ctx context.Context) (map[[2]int64]bool, error) {
+	found := map[[2]int64]bool{}
+	err := c.t.each(ctx, "SELECT collab_id, group_id FROM collab_entries WHERE stable <> '' AND NOT detached", nil,
+		func(rows *sql.Rows) error {
+			var key [2]int64
+			err := rows.Scan(&key[0], &key[1])
+			found[key] = true
+			return err
+		})
+	return found, err
+}

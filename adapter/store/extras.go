@@ -11,6 +11,10 @@ import (
 	"unicode/utf8"
 )
 
+// TableExtras is the table that a Watch names when stored attributes changed, whose
+// ever they are.
+const TableExtras = "entry_extras"
+
 // Bounds of what is stored of one entry.
 const (
 	MaxExtras     = 256 << 10 // bytes of all attributes, as JSON

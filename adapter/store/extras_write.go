@@ -76,7 +76,10 @@ func (t *tx) applyExtras(ctx context.Context, x ExtraSubject, c *ExtraChange, in
 	}
 	_, err = t.exec(ctx, "UPDATE entry_extras SET attributes = ?, revision = ?, missing_at = 0 WHERE directory = ? AND stable = ?",
 		after, revision+1, x.Directory, x.Stable)
-	return revision + 1, err
+	if err != nil {
+		return 0, err
+	}
+	return revision + 1, t.changed(ctx, TableExtras, 0)
 }
 
 // setExternalID gives an entry its name in a domain, in the place of another.
@@ -136,8 +139,11 @@ func (t *tx) dropExtras(ctx context.Context, x ExtraSubject) error {
 	if _, err := t.exec(ctx, "DELETE FROM external_ids WHERE directory = ? AND stable = ?", x.Directory, x.Stable); err != nil {
 		return err
 	}
-	_, err := t.exec(ctx, "DELETE FROM entry_extras WHERE directory = ? AND stable = ?", x.Directory, x.Stable)
-	return err
+	n, err := t.exec(ctx, "DELETE FROM entry_extras WHERE directory = ? AND stable = ?", x.Directory, x.Stable)
+	if err != nil || n == 0 {
+		return err
+	}
+	return t.changed(ctx, TableExtras, 0)
 }
 
 // DropExtras deletes what is stored of entries that are gone.

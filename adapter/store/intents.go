@@ -288,6 +288,15 @@ func (s *Store) RenewIntents(ctx context.Context, owner string, lease time.Durat
 	})
 }
 
+// MarkIntent notes which entry a change that makes one has made. It is not complete
+// before the intent ends.
+func (s *Store) MarkIntent(ctx context.Context, id int64, stable string) error {
+	return s.write(ctx, "mark a change", func(ctx context.Context, t *tx) error {
+		_, err := t.exec(ctx, "UPDATE write_intents SET stable = ? WHERE id = ? AND ended_at = 0", stable, id)
+		return err
+	})
+}
+
 // ReleaseIntent lets an intent be claimed at once: its outcome is not known here.
 func (s *Store) ReleaseIntent(ctx context.Context, id int64) error {
 	return s.write(ctx, "release a change", func(ctx context.Context, t *tx) error {
@@ -312,18 +321,7 @@ func (s *Store) ClaimIntents(ctx context.Context, owner string, lease time.Durat
 			(SELECT id FROM write_intents WHERE ended_at = 0 AND lease_until <= ? ORDER BY id LIMIT ?)
 			RETURNING id, kind, uid, directory, stable, name, dn, actor, address, request_id, version, extras, created_at`,
 			[]any{owner, micros(now.Add(lease)), micros(now), micros(now), limit}, func(rows *sql.Rows) error {
-				var i Intent
-				var created int64
-				var extras string
-				err := rows.Scan(&i.ID, &i.Kind, &i.UID, &i.Directory, &i.Stable, &i.Name, &i.DN, &i.Actor, &i.Address, &i.RequestID, &i.Version, &extras, &created)
-				i.Created = when(created)
-				if extras != "" && err == nil {
-					i.Extras = new(ExtraChange)
-					err = json.Unmarshal([]byte(extras), i.Extras)
-				}
-				if kind, ok := cutGroup(i.Kind); ok {
-					i.Kind, i.Group = kind, true
-				}
+				i, err := scanIntent(rows)
 				list = append(list, i)
 				return err
 			})
@@ -337,6 +335,34 @@ func cutGroup(kind string) (string, bool) {
 		return kind[len(prefix):], true
 	}
 	return kind, false
+}
+
+// ListIntents are the changes under way, at most 1000, the oldest first.
+func (s *Store) ListIntents(ctx context.Context) ([]Intent, error) {
+	var list []Intent
+	err := s.many(ctx, "open changes", `SELECT id, kind, uid, directory, stable, name, dn, actor, address, request_id, version, extras, created_at
+		FROM write_intents WHERE ended_at = 0 ORDER BY id LIMIT 1000`, nil, func(rows *sql.Rows) error {
+		i, err := scanIntent(rows)
+		list = append(list, i)
+		return err
+	})
+	return list, err
+}
+
+func scanIntent(rows *sql.Rows) (Intent, error) {
+	var i Intent
+	var created int64
+	var extras string
+	err := rows.Scan(&i.ID, &i.Kind, &i.UID, &i.Directory, &i.Stable, &i.Name, &i.DN, &i.Actor, &i.Address, &i.RequestID, &i.Version, &extras, &created)
+	i.Created = when(created)
+	if extras != "" && err == nil {
+		i.Extras = new(ExtraChange)
+		err = json.Unmarshal([]byte(extras), i.Extras)
+	}
+	if kind, ok := cutGroup(i.Kind); ok {
+		i.Kind, i.Group = kind, true
+	}
+	return i, err
 }
 
 // OpenIntents is how many changes are under way or wait for their outcome to be

@@ -131,13 +131,16 @@ func (a *app) joinPopulation() error {
 		return err
 	}
 	a.collabs = a.newCollaborations(settings)
+	if c := a.cfg.APIs.Collaboration; c.Enabled && c.VisibleAsGroups {
+		a.adapter.ShowGroups(a.collabs)
+	}
 	return nil
 }
 
 func adapterConfig(cfg *configs.Config) (adapter.Config, error) {
 	c := adapter.Config{
 		ClosingLimit: cfg.Limits.Closings, LoginInterval: cfg.APIs.Action.LoginInterval, Issuer: cfg.APIs.Action.Title,
-		MinPasswordLength: cfg.Pages.MinPasswordLength,
+		MinPasswordLength: cfg.Pages.MinPasswordLength, RefusalStep: 25 * time.Millisecond,
 	}
 	if c.LoginInterval == 0 {
 		c.LoginInterval = -1 // 0 switches it off in the configuration, and is the default in the adapter

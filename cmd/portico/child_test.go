@@ -48,12 +48,18 @@ type child struct {
 // startChild runs the program with these arguments until the test ends.
 func startChild(t testing.TB, args ...string) *child {
 	t.Helper()
+	return startChildAs(t, childVariable+"=1", args...)
+}
+
+// startChildAs is startChild with the variable that says what the child is to be.
+func startChildAs(t testing.TB, be string, args ...string) *child {
+	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &child{t: t, cmd: exec.Command(program, args...), out: &logBuffer{}, log: &logBuffer{}, done: make(chan struct{})}
-	c.cmd.Env = append(os.Environ(), childVariable+"=1")
+	c.cmd.Env = append(os.Environ(), be)
 	c.cmd.Stdout, c.cmd.Stderr = c.out, c.log
 	stdin, err := c.cmd.StdinPipe()
 	if err != nil {

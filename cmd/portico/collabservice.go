@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,7 @@ func (p *program) serviceCommand() *cobra.Command {
 
 type serviceFlags struct {
 	entity, name, description, uri, contact, support  string
+	logo                                              string
 	managers, orgs, automaticOrgs, groups, autoGroups []string
 	all, automatic, closed, restricted                bool
 }
@@ -31,6 +33,7 @@ func (f *serviceFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.name, "name", "", "name that people see")
 	flags.StringVar(&f.description, "description", "", "what the service is")
 	flags.StringVar(&f.uri, "uri", "", "its address")
+	flags.StringVar(&f.logo, "logo-file", "", "PNG or JPEG picture")
 	flags.StringVar(&f.contact, "contact", "", "mail address for questions")
 	flags.StringVar(&f.support, "support", "", "mail address for help")
 	flags.StringSliceVar(&f.managers, "managers", nil, "mail addresses of those who answer requests")
@@ -94,7 +97,14 @@ func (p *program) servicePut(config *string, create bool) *cobra.Command {
 				if err := f.apply(cmd, v); err != nil {
 					return err
 				}
-				_, err := t.collabs.PutService(ctx, *v)
+				var logo []byte
+				if f.logo != "" {
+					var err error
+					if logo, err = os.ReadFile(f.logo); err != nil {
+						return err
+					}
+				}
+				_, err := t.collabs.PutService(ctx, *v, logo)
 				return err
 			})
 		},

@@ -158,7 +158,7 @@ func (a *app) demoCollaborations(ctx context.Context) (key string, err error) {
 	}
 	service := collaboration.Service{EntityID: "https://wiki.example.org", Abbreviation: "wiki", Name: "Wiki"}
 	service.Settings.AccessAll, service.Settings.AutomaticAll = true, true
-	if _, err := a.collabs.PutService(ctx, service); err != nil {
+	if _, err := a.collabs.PutService(ctx, service, nil); err != nil {
 		return "", err
 	}
 	_, key, err = a.adapter.CreateKey(ctx, adapter.KeyRequest{API: "collaboration", Org: "acme", Label: "demo"})

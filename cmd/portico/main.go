@@ -85,6 +85,7 @@ func (p *program) rootCommand() *cobra.Command {
 		p.mailCommand(),
 		p.orgCommand(),
 		p.projectCommand(),
+		p.collaborationCommand(),
 		p.serviceCommand(),
 		p.invitationCommand(),
 		p.sampleCommand(),

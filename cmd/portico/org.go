@@ -28,6 +28,9 @@ type orgFlags struct {
 	name, description, message, sender, logo string
 	units, tags, admins                      []string
 	approval, restricted, noCreation         bool
+	signUp, reportDeclined                   bool
+	category, onBoarding, crm                string
+	homes                                    []string
 	days                                     int
 }
 
@@ -44,6 +47,12 @@ func (f *orgFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.approval, "approval", false, "its administrators approve connections to services first")
 	flags.BoolVar(&f.restricted, "restricted", false, "only services that are open to restricted organisations")
 	flags.BoolVar(&f.noCreation, "no-creation", false, "keys cannot make more collaborations")
+	flags.BoolVar(&f.signUp, "sign-up", false, "people without an account may make one with an invitation")
+	flags.BoolVar(&f.reportDeclined, "report-declined", false, "the state of declined invitations is shown, instead of not found")
+	flags.StringVar(&f.category, "category", "", "kind of organisation, for clients")
+	flags.StringVar(&f.onBoarding, "on-boarding", "", "text for new members, for clients")
+	flags.StringVar(&f.crm, "crm-id", "", "number in another system, for clients")
+	flags.StringSliceVar(&f.homes, "homes", nil, "domains of the home organisations, for clients")
 	flags.IntVar(&f.days, "invitation-days", 0, "days until invitations run out (default the configuration's)")
 }
 
@@ -57,6 +66,9 @@ func (f *orgFlags) apply(ctx context.Context, cmd *cobra.Command, t *app, o *col
 		"units": func() { s.Units = f.units }, "tags": func() { s.Tags = f.tags },
 		"approval": func() { s.RequiresApproval = f.approval }, "restricted": func() { s.RestrictServices = f.restricted },
 		"no-creation": func() { s.NoCreation = f.noCreation }, "invitation-days": func() { s.InvitationDays = f.days },
+		"sign-up": func() { s.SignUp = f.signUp }, "report-declined": func() { s.ReportDeclinedInv = f.reportDeclined },
+		"category": func() { s.Category = f.category }, "on-boarding": func() { s.OnBoarding = f.onBoarding },
+		"crm-id": func() { s.CRM = f.crm }, "homes": func() { s.Homes = f.homes },
 	} {
 		if given(name) {
 			set()
@@ -140,6 +152,8 @@ type orgJSON struct {
 	Approval    bool      `json:"approval"`
 	Restricted  bool      `json:"restricted"`
 	NoCreation  bool      `json:"no_creation"`
+	SignUp      bool      `json:"sign_up"`
+	Declined    bool      `json:"report_declined"`
 	Created     time.Time `json:"created"`
 }
 
@@ -148,7 +162,8 @@ func orgOutput(o collaboration.Org) orgJSON {
 	return orgJSON{
 		ShortName: o.ShortName, Name: o.Name, Identifier: o.Identifier, Description: s.Description, Message: s.Message, Sender: s.Sender,
 		Units: append([]string{}, s.Units...), Tags: append([]string{}, s.Tags...), Admins: append([]int64{}, s.Admins...),
-		Approval: s.RequiresApproval, Restricted: s.RestrictServices, NoCreation: s.NoCreation, Created: o.Created,
+		Approval: s.RequiresApproval, Restricted: s.RestrictServices, NoCreation: s.NoCreation, SignUp: s.SignUp,
+		Declined: s.ReportDeclinedInv, Created: o.Created,
 	}
 }
 

@@ -44,7 +44,7 @@ func (a *app) newSCIM() (*scim.Service, error) {
 	}
 	users, groups := people.New(people.Config{
 		Directories: names, MembersInline: c.MembersInline, ScanLimit: c.ScanLimit, BaseURL: base,
-	}, people.Deps{Adapter: a.adapter, Log: a.log, Now: time.Now, User: user, Group: group})
+	}, people.Deps{Adapter: a.adapter, Log: a.log, Now: time.Now, Rand: rand.Reader, User: user, Group: group})
 	client := func(r *http.Request) adapter.Client {
 		exchange := httpapi.FromContext(r.Context())
 		return adapter.Client{Address: exchange.Client(), RequestID: exchange.RequestID()}

@@ -16,7 +16,7 @@ import (
 )
 
 // spareHeap is how much garbage may gather beside as much again as is in use.
-const spareHeap = 32 << 20
+const spareHeap = 16 << 20
 
 func (p *program) serveCommand() *cobra.Command {
 	var path string

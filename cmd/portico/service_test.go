@@ -21,6 +21,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	beWriter()
 	beChild()
 	client.LimitDecoder()
 	os.Exit(m.Run())

@@ -109,7 +109,7 @@ func testManyMembers(t *testing.T, f *fixture) {
 		return
 	}
 	w := newWorld(t, f)
-	const many = 1010
+	const many = 60
 	for i := range many {
 		w.addPerson(numbered("p", i))
 	}

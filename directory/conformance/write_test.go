@@ -46,7 +46,7 @@ func (w *world) newWriter(preset configs.Preset) population.Writer {
 	w.must(err)
 	return writer.New(writer.Config{
 		Directory: w.cfg.Name, Lock: writer.Lock{Method: s.lock, PolicyDN: w.cfg.PasswordPolicy}, ServerKeepsReferences: s.refs, ActiveDirectory: s.ad,
-		Settle: time.Second,
+		Settle: time.Second, Chunk: 25,
 	}, encoder, w.client, w.log())
 }
 

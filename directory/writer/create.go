@@ -43,6 +43,9 @@ func (w *Writer) Create(ctx context.Context, n NewEntry) (*Result, error) {
 		return nil, err
 	}
 	undo := func(err error) error { return w.takeBack(ctx, d.DN, err) }
+	if err := w.begun(ctx, d, n, len(rest) > 0); err != nil {
+		return nil, undo(err)
+	}
 	if len(rest) > 0 {
 		style := w.enc.StyleOf(w.enc.GroupClasses())
 		if _, _, err := w.changeMembers(ctx, target{dn: d.DN, style: style}, rest, nil); err != nil {
@@ -68,6 +71,21 @@ func (w *Writer) Create(ctx context.Context, n NewEntry) (*Result, error) {
 	return &Result{Entry: entry, Whole: true}, nil
 }
 
+// begun tells the caller which entry is there and not complete yet.
+func (w *Writer) begun(ctx context.Context, d *mapping.Draft, n NewEntry, more bool) error {
+	if n.Begun == nil || !more && n.Password == "" {
+		return nil
+	}
+	e, err := w.read(ctx, d.DN)
+	if err != nil {
+		return err
+	}
+	if err := n.Begun(ctx, directory.ID{Directory: w.cfg.Directory, Stable: w.m.Stable(e)}); err != nil {
+		return &directory.WriteError{Fault: directory.WriteUnavailable, Detail: "note the new entry", Err: err}
+	}
+	return nil
+}
+
 func lower(s string) string { return strings.ToLower(s) }
 
 // completeDraft adds what the kind of server wants.
@@ -88,8 +106,8 @@ func (w *Writer) completeDraft(ctx context.Context, d *mapping.Draft, n NewEntry
 	return nil
 }
 
-// chunk is how many members one request carries at the most.
-const chunk = 1000
+// defaultChunk is how many members one request carries at the most.
+const defaultChunk = 1000
 
 // draftMembers puts the first members into a new group, or what stands in for
 // them, and gives the others.
@@ -102,7 +120,7 @@ func (w *Writer) draftMembers(d *mapping.Draft, members []Ref) (rest []string) {
 		}
 		return nil
 	}
-	first := list[:min(chunk, len(list))]
+	first := list[:min(w.cfg.Chunk, len(list))]
 	d.Set(style.Attribute, first...)
 	return list[len(first):]
 }

@@ -115,8 +115,8 @@ func (w *Writer) members(ctx context.Context, dn string, style mapping.MemberSty
 // already are no error. When a later request fails, the earlier ones are undone.
 func (w *Writer) changeMembers(ctx context.Context, t target, add, remove []string) (added, removed []string, err error) {
 	for len(add)+len(remove) > 0 {
-		some := add[:min(chunk, len(add))]
-		less := remove[:min(chunk-len(some), len(remove))]
+		some := add[:min(w.cfg.Chunk, len(add))]
+		less := remove[:min(w.cfg.Chunk-len(some), len(remove))]
 		came, went, err := w.oneChunk(ctx, t, some, less)
 		if err != nil {
 			if len(added)+len(removed) > 0 {
@@ -132,7 +132,7 @@ func (w *Writer) changeMembers(ctx context.Context, t target, add, remove []stri
 
 func (w *Writer) undoMembers(ctx context.Context, t target, added, removed []string, why error) error {
 	for len(added)+len(removed) > 0 {
-		back, out := removed[:min(chunk, len(removed))], added[:min(chunk, len(added))]
+		back, out := removed[:min(w.cfg.Chunk, len(removed))], added[:min(w.cfg.Chunk, len(added))]
 		if _, _, err := w.oneChunk(ctx, t, back, out); err != nil {
 			w.log.ErrorContext(ctx, "a change of members failed half-way and cannot be taken back; look at the group",
 				"dn", t.dn, "error", err, "because", why)

@@ -49,6 +49,8 @@ type Config struct {
 
 	Numbers Numbers // of new entries; the zero value gives none
 
+	Chunk int // how many members one request carries at the most; 0: 1000
+
 	// Settle is how long a lost write may take to show; 2 s. Patience is how long
 	// the directory may be away before an outcome is called unknown; 15 s.
 	Settle, Patience time.Duration
@@ -69,6 +71,9 @@ type Writer struct {
 func New(cfg Config, enc *mapping.Encoder, connection LDAP, log *slog.Logger) *Writer {
 	if cfg.Settle <= 0 {
 		cfg.Settle = 2 * time.Second
+	}
+	if cfg.Chunk <= 0 {
+		cfg.Chunk = defaultChunk
 	}
 	if cfg.Patience <= 0 {
 		cfg.Patience = 15 * time.Second

@@ -41,6 +41,7 @@ type Collaborations interface { //nolint:interfacebloat // one verb a route
 	SetRole(ctx context.Context, caller *collab.Caller, identifier, platform, role string) (*collab.Member, *collab.User, error)
 	RemoveMember(ctx context.Context, caller *collab.Caller, identifier, platform string) error
 	SetUnits(ctx context.Context, caller *collab.Caller, identifier string, names []string) (*collab.View, error)
+	Revive(ctx context.Context, caller *collab.Caller, identifier string, change collab.Revival) (*collab.View, error)
 	Organisation(ctx context.Context, caller *collab.Caller, f collab.Filter) (*collab.OrgView, error)
 	Logo(ctx context.Context, kind, uuid4 string) (data []byte, mediaType string, err error)
 }

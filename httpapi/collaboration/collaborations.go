@@ -138,6 +138,38 @@ func (a *API) setUnits(x *call) error {
 	return x.answer(http.StatusCreated, a.summary(v))
 }
 
+// revive changes how long a collaboration lives: "expiry_date", where null and 0
+// are never, and "status", which can only become "active".
+func (a *API) revive(x *call) error {
+	f, err := object(x.body)
+	if err != nil {
+		return err
+	}
+	var change collab.Revival
+	for name := range f.values {
+		switch name {
+		case "expiry_date", "expiration_date":
+			ends := f.date("expiry_date", "expiration_date")
+			change.Expires = &ends
+		case "status":
+			if f.text("status") != collab.Active {
+				return bad("status", "status can only be set to active")
+			}
+			change.Reactivate = true
+		default:
+			return bad(name, "only expiry_date and status can be changed")
+		}
+	}
+	if f.fault != nil {
+		return f.fault
+	}
+	v, err := a.adapter.Revive(x.Context(), x.caller, x.identifier("co"), change)
+	if err != nil {
+		return err
+	}
+	return x.answer(http.StatusOK, a.summary(v))
+}
+
 func (a *API) organisation(x *call) error {
 	query := x.URL.Query()
 	f := collab.Filter{Units: words(query["units"]), Tags: words(query["tags"]), Services: words(query["services"])}

@@ -233,7 +233,7 @@ func (h *house) furnish() {
 		{EntityID: "urn:closed", Abbreviation: "closed", Name: "Closed", Settings: store.ServiceSettings{AutomaticAll: true, AccessAll: true, NoConnections: true}},
 		{EntityID: "urn:members", Abbreviation: "members", Name: "Members", Settings: store.ServiceSettings{AutomaticAll: true, AccessOrgs: []string{"zeta"}}},
 	} {
-		_, err := h.collabs.PutService(ctx, s)
+		_, err := h.collabs.PutService(ctx, s, nil)
 		must(t, err)
 	}
 	for name, r := range map[string]adapter.KeyRequest{

@@ -42,6 +42,7 @@ func routes() []route {
 		{"C3", del, collabs + "/{co}", forWriter, (*API).remove},
 		{"C4", put, collabs + "/{co}/members", forWriter, (*API).setRole},
 		{"C5", del, collabs + "/{co}/members/{uid}", forWriter, (*API).removeMember},
+		{"C7", patch, collabs + "/{co}", forWriter, (*API).revive},
 		{"C6", put, collabs + "/{co}/units", forWriter, (*API).setUnits},
 
 		{"S1", put, services + "/connect_collaboration_service", forWriter, (*API).connect},

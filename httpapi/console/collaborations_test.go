@@ -50,7 +50,7 @@ func (h *house) withCollaborations() (*collaboration.Collaborations, *post, *col
 	must(h.t, err)
 	_, err = c.PutService(ctx, collaboration.Service{EntityID: "urn:grid", Abbreviation: "grid", Name: "Grid", Settings: store.ServiceSettings{
 		AccessAll: true, Managers: []string{"grid@example.org"},
-	}})
+	}}, nil)
 	must(h.t, err)
 	caller := collaboration.Command("acme")
 	platform := "1"

@@ -12,6 +12,7 @@ package people
 import (
 	"cmp"
 	"context"
+	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -39,6 +40,7 @@ type Deps struct {
 	Adapter *adapter.Adapter
 	Log     *slog.Logger
 	Now     func() time.Time
+	Rand    io.Reader // of passwords that are told to nobody
 	// User and Group are the mappings.
 	User, Group *mapping.Mapping
 }
@@ -49,6 +51,7 @@ type world struct {
 	a     *adapter.Adapter
 	log   *slog.Logger
 	now   func() time.Time
+	rand  io.Reader
 	user  *mapping.Mapping
 	group *mapping.Mapping
 	locks keylock.Locks
@@ -64,7 +67,7 @@ type Groups struct{ *world }
 func New(cfg Config, deps Deps) (*Users, *Groups) {
 	cfg.MembersInline = cmp.Or(cfg.MembersInline, 10_000)
 	cfg.ScanLimit = cmp.Or(cfg.ScanLimit, 200_000)
-	w := &world{cfg: cfg, a: deps.Adapter, log: deps.Log, now: deps.Now}
+	w := &world{cfg: cfg, a: deps.Adapter, log: deps.Log, now: deps.Now, rand: deps.Rand}
 	w.user = deps.User.WithRoom(w.leastRoom(adapter.KindPerson))
 	w.group = deps.Group.WithRoom(w.leastRoom(adapter.KindGroup))
 	return &Users{w}, &Groups{w}

@@ -2,6 +2,8 @@ package people
 
 import (
 	"context"
+	"encoding/base64"
+	"io"
 	"slices"
 	"strings"
 
@@ -125,10 +127,25 @@ func (u *Users) Create(ctx context.Context, c *scim.Call, data resource.Object) 
 	}
 	n.Extras = newExtras(c, data, parts.Extras)
 	made, err := u.a.CreatePerson(ctx, n, by(c))
+	if n.Password == "" && adapter.KindOf(err) == adapter.Invalid && adapter.FieldOf(err) == adapter.FieldPassword {
+		// Active Directory enables no account without a password: it gets one that nobody knows.
+		if n.Password, err = u.unknownPassword(); err == nil {
+			made, err = u.a.CreatePerson(ctx, n, by(c))
+		}
+	}
 	if err != nil {
 		return nil, refusal(err, "")
 	}
 	return u.oneUser(ctx, c, made.Entry)
+}
+
+// unknownPassword is long, of all kinds of characters, and told to nobody.
+func (w *world) unknownPassword() (string, error) {
+	raw := make([]byte, 24)
+	if _, err := io.ReadFull(w.rand, raw); err != nil {
+		return "", err
+	}
+	return "aA1-" + base64.RawURLEncoding.EncodeToString(raw), nil
 }
 
 // filled leaves out attributes without a value.

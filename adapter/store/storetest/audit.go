@@ -13,6 +13,7 @@ import (
 
 func testAudit(t *testing.T, b Backend) {
 	t.Run("AppendAndList", func(t *testing.T) { auditList(t, b) })
+	t.Run("OfOnePerson", func(t *testing.T) { auditOfOnePerson(t, b) })
 	t.Run("HostileText", func(t *testing.T) { auditHostile(t, b) })
 	t.Run("OneChainForAllProcesses", func(t *testing.T) {
 		db := b.Fresh(t)
@@ -112,6 +113,75 @@ func auditList(t *testing.T, b Backend) {
 	if _, err := s.ListRecords(ctx, store.RecordFilter{Types: make([]int, 300)}); !errors.Is(err, store.ErrInvalid) {
 		t.Errorf("too many types: %v", err)
 	}
+}
+
+// auditOfOnePerson: the records of a person are complete and in order wherever
+// the index of the log ends, and page by page in both directions.
+func auditOfOnePerson(t *testing.T, b Backend) {
+	const people, piece = 40, 1000
+	db := b.Fresh(t)
+	s := db.Open(t)
+	total := 0
+	add := func(pieces int) {
+		for range pieces {
+			records := make([]store.Record, piece)
+			for i := range records {
+				records[i] = store.Record{Type: total % 3, UID: int64(total % people), Text: fmt.Sprint("number ", total)}
+				total++
+			}
+			must(t, s.Append(t.Context(), records...))
+		}
+	}
+	check := func(when string) {
+		t.Helper()
+		var want []int64
+		for i := range total {
+			if i%people == 7 {
+				want = append(want, int64(i)+1)
+			}
+		}
+		for _, newest := range []bool{false, true} {
+			var got []int64
+			for after := int64(0); ; {
+				page, err := s.ListRecords(t.Context(), store.RecordFilter{UID: 7, After: after, Limit: 170, Newest: newest})
+				must(t, err)
+				if len(page) == 0 {
+					break
+				}
+				for _, r := range page {
+					got = append(got, r.Seq)
+				}
+				after = got[len(got)-1]
+			}
+			if newest {
+				slices.Reverse(got)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s, newest first %v: %d records, want %d in order", when, newest, len(got), len(want))
+			}
+		}
+		page, err := s.ListRecords(t.Context(), store.RecordFilter{UID: 7, Types: []int{1}, Text: "NUMBER 7"})
+		if must(t, err); len(page) == 0 || page[0].Seq != 8 {
+			t.Errorf("%s: the first of one type is %+v", when, page)
+		}
+	}
+	add(2)
+	check("nothing indexed")
+	must(t, s.Maintain(t.Context()))
+	check("all indexed")
+	add(1)
+	check("the end not indexed")
+	add(20) // more than one piece of the index
+	other := db.Open(t)
+	parallel(t, 4, func(i int) error {
+		if i%2 == 0 {
+			return other.Maintain(t.Context())
+		}
+		return s.Maintain(t.Context())
+	})
+	check("indexed by two processes")
+	must(t, s.Maintain(t.Context()))
+	check("indexed twice")
 }
 
 // auditHostile: what a client sends must not keep other records from being written.
