@@ -6,10 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-ldap/ldap/v3"
-
 	"portico/adapter/store"
 	"portico/directory"
+	"portico/directory/mapping"
 )
 
 // What puts projects into groups.
@@ -28,11 +27,7 @@ type ProjectGroup struct {
 func (a *Adapter) projectGroup(group *directory.Entry) string {
 	switch a.cfg.Users.ProjectGroups {
 	case ProjectGroupsByUnit:
-		dn, err := ldap.ParseDN(group.DN)
-		if err != nil || len(dn.RDNs) < 2 || !strings.EqualFold(dn.RDNs[1].Attributes[0].Type, "ou") {
-			return ""
-		}
-		return dn.RDNs[1].Attributes[0].Value
+		return mapping.UnitAbove(group.DN)
 	case ProjectGroupsByCategory:
 		marks := []string{ProjectArchived, ProjectOnHold, ProjectActive, strings.ToLower(cmp.Or(a.cfg.Integration.HiddenMark, "hidden"))}
 		for _, value := range group.Attributes[directory.AttrHidden] {

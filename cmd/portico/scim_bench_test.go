@@ -112,7 +112,7 @@ func (x *scimBench) readIDs() {
 }
 
 func (x *scimBench) anyID(i int) string   { return x.ids[i*7919%len(x.ids)] }
-func (x *scimBench) anyName(i int) string { return url.QueryEscape(x.people.UID(i*7919%x.n)) }
+func (x *scimBench) anyName(i int) string { return url.QueryEscape(x.people.UID(i * 7919 % x.n)) }
 
 // do sends a request and gives the body of the answer.
 func (x *scimBench) do(method, path, body string, want int) []byte {
