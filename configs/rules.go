@@ -34,7 +34,7 @@ func between(key string, n, low, high int) check { //nolint:unparam // reads bet
 }
 
 // sizeBetween demands a size in a range, both ends included.
-func sizeBetween(key string, s, low, high Size) check {
+func sizeBetween(key string, s, low, high Size) check { //nolint:unparam // reads better with both ends
 	return check{s < low || s > high, key, fmt.Sprintf("%s is not from %s to %s", s, low, high)}
 }
 

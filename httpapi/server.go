@@ -27,7 +27,7 @@ type Config struct {
 	MaxHeader int   // bytes of request line and headers, give or take 4 KiB; 32 KiB
 	MaxBody   int64 // bytes of a request body; 1 MiB
 	// LargerBodies holds paths whose bodies may be larger than MaxBody, with their limits.
-	LargerBodies   map[string]int64
+	LargerBodies map[string]int64
 	// OwnBodies are prefixes of paths whose dialects bound bodies themselves, with an
 	// answer of their own.
 	OwnBodies      []string

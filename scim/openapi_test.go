@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/http/httptest"
@@ -201,9 +202,7 @@ func (d *description) watch(tb testing.TB, handler http.Handler) http.Handler {
 		if err := d.exchange(r, body, recorded); err != nil {
 			tb.Errorf("%s %s answered %d %s\nis not in the description: %v", r.Method, r.URL, recorded.Code, recorded.Body, err)
 		}
-		for name, values := range recorded.Header() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), recorded.Header())
 		w.WriteHeader(recorded.Code)
 		_, _ = w.Write(recorded.Body.Bytes())
 	})

@@ -71,7 +71,7 @@ func (s *Collaborations) Accept(ctx context.Context, token string, uid int64, cl
 	var refusal error
 	err := s.write(ctx, "invitation", func(ctx context.Context, c *store.CollabTx) error {
 		refusal = nil
-		i, collab, _, err := s.tokenInvite(ctx, c, token)
+		_, collab, _, err := s.tokenInvite(ctx, c, token)
 		if err != nil {
 			return err
 		}

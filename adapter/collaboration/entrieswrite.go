@@ -151,7 +151,7 @@ func (t *step) run(ctx context.Context, parent string) (string, error) {
 
 // detach stops writing an entry that an administrator has taken for himself.
 func (t *step) detach(ctx context.Context, text string) error {
-	t.log.WarnContext(ctx, text, "collaboration", t.d.urn, "entry", t.entry.Name)
+	t.log.WarnContext(ctx, "an entry of a collaboration is no longer written", "why", text, "collaboration", t.d.urn, "entry", t.entry.Name)
 	t.entry.Detached = true
 	return t.write(ctx, "entry", func(ctx context.Context, c *store.CollabTx) error {
 		if err := c.PutEntry(ctx, &t.entry); err != nil {

@@ -146,7 +146,7 @@ func fit(picture image.Image) image.Image {
 					sum[3] += uint64(a)
 				}
 			}
-			n := uint64((y1 - y0) * (x1 - x0)) //nolint:gosec // both positive
+			n := uint64((y1 - y0) * (x1 - x0))
 			put(small, x, y, sum, n)
 		}
 	}
@@ -160,7 +160,7 @@ func put(to *image.RGBA64, x, y int, sum [4]uint64, n uint64) {
 	at := to.PixOffset(x, y)
 	for i, v := range sum {
 		v /= n
-		to.Pix[at+2*i], to.Pix[at+2*i+1] = byte(v>>8), byte(v) //nolint:gosec // 16 bits
+		to.Pix[at+2*i], to.Pix[at+2*i+1] = byte(v>>8), byte(v)
 	}
 }
 

@@ -162,11 +162,11 @@ type ServiceGroup struct {
 
 const serviceColumns = "identifier, uuid4, entity_id, abbreviation, name, settings, " + stampColumns
 
-func scanService(scan func(...any) error, more ...any) (Service, error) {
+func scanService(scan func(...any) error) (Service, error) {
 	var s Service
 	var settings string
 	var n stampScan
-	dest := append(more, &s.ID, &s.Identifier, &s.UUID4, &s.EntityID, &s.Abbreviation, &s.Name, &settings) //nolint:gocritic // more is nobody else's
+	dest := []any{&s.ID, &s.Identifier, &s.UUID4, &s.EntityID, &s.Abbreviation, &s.Name, &settings}
 	err := scan(append(dest, n.dest(&s.Stamp)...)...)
 	if err == nil {
 		err = json.Unmarshal([]byte(settings), &s.Settings)

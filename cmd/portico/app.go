@@ -54,7 +54,7 @@ func newApp(ctx context.Context, cfg *configs.Config, log *slog.Logger, mirrorFo
 			a.Close()
 		}
 	}()
-	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil { //nolint:gosec // named by the operator
 		return nil, fmt.Errorf("make the data folder: %w; create it and give it to the user that runs portico, or set data_dir", err)
 	}
 	if a.store, err = openStore(ctx, cfg, log); err != nil {

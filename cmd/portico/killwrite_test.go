@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -63,8 +64,7 @@ func changeOnce(ctx context.Context, what, path string) error {
 		_, err = a.adapter.CreatePerson(ctx, adapter.NewPerson{Username: "eve", Password: secret}, by)
 	}
 	cancel()
-	<-done
-	return err
+	return errors.Join(err, <-done)
 }
 
 // TestE09_KilledBetweenDirectoryAndDatabase kills the service after the directory

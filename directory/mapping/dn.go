@@ -8,7 +8,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/go-ldap/ldap/v3"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -69,16 +68,6 @@ func Under(key, base string) bool {
 		return true
 	}
 	return len(key) > len(base) && strings.HasSuffix(key, base) && key[len(key)-len(base)-1] == ','
-}
-
-// UnitAbove is the name of the organizational unit right above an entry, "" where
-// something else is there.
-func UnitAbove(dn string) string {
-	parsed, err := ldap.ParseDN(dn)
-	if err != nil || len(parsed.RDNs) < 2 || !strings.EqualFold(parsed.RDNs[1].Attributes[0].Type, "ou") {
-		return ""
-	}
-	return parsed.RDNs[1].Attributes[0].Value
 }
 
 // LooksLikeDN tells whether a name is spelled as a DN ("uid=jdoe,ou=people", or

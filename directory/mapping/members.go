@@ -137,3 +137,13 @@ func firstRDNValue(dn string) string {
 	}
 	return parsed.RDNs[0].Attributes[0].Value
 }
+
+// UnitAbove is the name of the organizational unit right above an entry, "" where
+// something else is there.
+func UnitAbove(dn string) string {
+	parsed, err := ldap.ParseDN(dn)
+	if err == nil && len(parsed.RDNs) > 1 && strings.EqualFold(parsed.RDNs[1].Attributes[0].Type, "ou") {
+		return parsed.RDNs[1].Attributes[0].Value
+	}
+	return ""
+}

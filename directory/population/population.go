@@ -35,7 +35,7 @@ type LDAP interface {
 
 // Mapper turns LDAP entries of one directory into ours (package mapping). The
 // requests it makes carry escaped values only.
-type Mapper interface {
+type Mapper interface { //nolint:interfacebloat // one question for each key
 	Entry(e *ldap.Entry) (*directory.Entry, error)
 	PersonByUsername(name string) (*ldap.SearchRequest, error)
 	PersonByMail(mail string) (*ldap.SearchRequest, error)

@@ -14,7 +14,7 @@ import (
 )
 
 // Writer changes one directory (package writer).
-type Writer interface {
+type Writer interface { //nolint:interfacebloat // three changes, and what belongs to them
 	Create(ctx context.Context, n writer.NewEntry) (*writer.Result, error)
 	Modify(ctx context.Context, known *directory.Entry, c writer.Edit) (*writer.Result, error)
 	Delete(ctx context.Context, known *directory.Entry, ifVersion string) error

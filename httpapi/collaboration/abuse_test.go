@@ -67,7 +67,7 @@ func TestAbuse_D05_EveryRouteEveryRole(t *testing.T) {
 	}{
 		"POST /api/collaborations/v1":                           {creation("Role", ""), [4]int{401, 403, 201, 201}},
 		"GET " + id:                                             {"", [4]int{401, 200, 403, 403}},
-		"PATCH " + id:                                          {`{"expiry_date":null}`, [4]int{401, 403, 403, 403}},
+		"PATCH " + id:                                           {`{"expiry_date":null}`, [4]int{401, 403, 403, 403}},
 		"DELETE " + id:                                          {"", [4]int{401, 403, 403, 403}},
 		"PUT " + id + "/members":                                {`{"uid":"2","role":"admin"}`, [4]int{401, 403, 403, 403}},
 		"DELETE " + id + "/members/{uid}":                       {"", [4]int{401, 403, 403, 403}},

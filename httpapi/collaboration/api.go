@@ -75,7 +75,7 @@ type Invitations interface { //nolint:interfacebloat // one verb a route
 }
 
 // Adapter is everything that the API asks for.
-type Adapter interface { //nolint:interfacebloat // composed of narrow ones
+type Adapter interface {
 	Collaborations
 	Groups
 	Services

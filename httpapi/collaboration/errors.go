@@ -116,7 +116,7 @@ func (a *API) write(w http.ResponseWriter, status int, body []byte) {
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) //nolint:gosec // JSON or a picture made here; the client may be gone
+	_, _ = w.Write(body)
 }
 
 var _ httpapi.FailureWriter = (*API)(nil)

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -122,11 +123,11 @@ func (l *letters) ComposeLetter(letter adapter.Letter) (store.Message, error) {
 func (l *letters) token(to string) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i := len(l.list) - 1; i >= 0; i-- {
-		if l.list[i].To != to {
+	for _, letter := range slices.Backward(l.list) {
+		if letter.To != to {
 			continue
 		}
-		if _, rest, ok := strings.Cut(l.list[i].Text, "token="); ok {
+		if _, rest, ok := strings.Cut(letter.Text, "token="); ok {
 			return rest[:26], nil
 		}
 	}

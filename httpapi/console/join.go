@@ -13,7 +13,7 @@ import (
 // Collaborations answers the invitations and requests that came by mail. Who
 // holds the token of a mail may look; a GET changes nothing, as programs that
 // scan mail follow every link.
-type Collaborations interface {
+type Collaborations interface { //nolint:interfacebloat // three answers to two kinds of mail
 	ByToken(ctx context.Context, token string) (*collaboration.InviteView, error)
 	Accept(ctx context.Context, token string, uid int64, client adapter.Client) (*collaboration.InviteView, error)
 	SignUp(ctx context.Context, in collaboration.SignUp, client adapter.Client) (*collaboration.InviteView, *adapter.Person, error)

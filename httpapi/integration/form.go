@@ -6,6 +6,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -21,9 +22,9 @@ type field struct{ name, value string }
 
 // last gives the last value of a field.
 func (f form) last(name string) (string, bool) {
-	for i := len(f) - 1; i >= 0; i-- {
-		if f[i].name == name {
-			return f[i].value, true
+	for _, field := range slices.Backward(f) {
+		if field.name == name {
+			return field.value, true
 		}
 	}
 	return "", false

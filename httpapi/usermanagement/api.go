@@ -53,7 +53,7 @@ type PublicKeys interface {
 }
 
 // Adapter is everything that the API asks for.
-type Adapter interface { //nolint:interfacebloat // composed of narrow ones
+type Adapter interface {
 	Callers
 	Users
 	Inviter

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -134,9 +135,7 @@ func (p *plan) element(rule *Rule, at int, text string) any {
 		fixed = rule.First
 	}
 	out := make(resource.Object, len(fixed)+1)
-	for name, value := range fixed {
-		out[name] = value
-	}
+	maps.Copy(out, fixed)
 	out["value"] = text
 	return out
 }
@@ -203,9 +202,7 @@ func (p *plan) encodeComposed(values func(string) []string, extra any) any {
 		if wasStored(object) {
 			placed = true
 			merged := resource.CloneObject(withoutMark(object).(resource.Object))
-			for name, value := range stored {
-				merged[name] = value
-			}
+			maps.Copy(merged, stored)
 			if object = merged; len(patch.Solid([]any{object})) == 0 {
 				continue // taken away in the directory
 			}
@@ -213,9 +210,7 @@ func (p *plan) encodeComposed(values func(string) []string, extra any) any {
 		out = append(out, object)
 	}
 	if len(stored) > 0 && !placed {
-		for name, value := range p.rules[0].First {
-			stored[name] = value
-		}
+		maps.Copy(stored, p.rules[0].First)
 		out = append([]any{stored}, out...)
 	}
 	if len(out) == 0 {

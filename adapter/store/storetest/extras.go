@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,8 +14,6 @@ import (
 )
 
 var ann = store.ExtraSubject{Kind: store.KindPerson, Directory: "corp", Stable: "id-ann"}
-
-func text(s string) *string { return &s }
 
 func values(pairs ...string) map[string]json.RawMessage {
 	out := map[string]json.RawMessage{}
@@ -48,9 +47,9 @@ func testExtras(t *testing.T, b Backend) {
 	t.Run("Bad", func(t *testing.T) {
 		s := b.Fresh(t).Open(t)
 		for name, c := range map[string]store.ExtraChange{
-			"NUL":     {ExternalID: text("a\x00b")},
-			"UTF-8":   {ExternalID: text("\xff")},
-			"long":    {ExternalID: text(strings.Repeat("x", store.MaxExternalID+1))},
+			"NUL":     {ExternalID: new("a\x00b")},
+			"UTF-8":   {ExternalID: new("\xff")},
+			"long":    {ExternalID: new(strings.Repeat("x", store.MaxExternalID+1))},
 			"JSON":    {Values: values("ims", "{")},
 			"name":    {Values: values("", "1")},
 			"domain":  {Domain: strings.Repeat("d", store.MaxDomain+1)},
@@ -85,7 +84,7 @@ func extrasLife(t *testing.T, b Backend) {
 	if x := extraOf(t, s, ann, "d"); string(x.Values["ims"]) != `[{"value":"x"}]` || string(x.Values["nickName"]) != `"A\u0000"` || x.Revision != 1 || x.ExternalID != "" {
 		t.Errorf("%+v", x)
 	}
-	if r := change(store.ExtraChange{Domain: "d", ExternalID: text("X1"), Values: values("ims", "null")}); r != 2 {
+	if r := change(store.ExtraChange{Domain: "d", ExternalID: new("X1"), Values: values("ims", "null")}); r != 2 {
 		t.Errorf("revision %d", r)
 	}
 	old := int64(1)
@@ -97,17 +96,17 @@ func extrasLife(t *testing.T, b Backend) {
 	if x := extraOf(t, s, ann, "other"); x.ExternalID != "" || x.Revision != 2 {
 		t.Errorf("of another domain: %+v", x)
 	}
-	if r := change(store.ExtraChange{Domain: "d", ExternalID: text("")}); r != 3 {
+	if r := change(store.ExtraChange{Domain: "d", ExternalID: new("")}); r != 3 {
 		t.Errorf("revision %d", r)
 	}
-	if r := change(store.ExtraChange{Domain: "d", ExternalID: text("")}); r != 3 {
+	if r := change(store.ExtraChange{Domain: "d", ExternalID: new("")}); r != 3 {
 		t.Errorf("nothing to remove: revision %d", r)
 	}
 	many := make([]string, 1200)
 	for i := range many {
 		many[i] = fmt.Sprintf("n%d", i)
 	}
-	if all, err := s.Extras(t.Context(), "corp", append(many, "id-ann"), "d"); err != nil || len(all) != 1 {
+	if all, err := s.Extras(t.Context(), "corp", slices.Concat(many, []string{"id-ann"}), "d"); err != nil || len(all) != 1 {
 		t.Errorf("%d, %v", len(all), err)
 	}
 }
@@ -148,7 +147,7 @@ func extrasIntent(t *testing.T, b Backend) {
 	clock := NewClock()
 	s := b.Fresh(t).Open(t, func(o *store.Options) { o.Clock = clock.Now })
 	ctx := t.Context()
-	made := store.Intent{Kind: store.IntentCreate, Directory: "corp", Name: "ann", Extras: &store.ExtraChange{Domain: "d", ExternalID: text("X1"), Values: values("ims", "[1]")}}
+	made := store.Intent{Kind: store.IntentCreate, Directory: "corp", Name: "ann", Extras: &store.ExtraChange{Domain: "d", ExternalID: new("X1"), Values: values("ims", "[1]")}}
 	id, err := begin(t, s, made)
 	must(t, err)
 	_, err = begin(t, s, made)
@@ -168,7 +167,7 @@ func extrasIntent(t *testing.T, b Backend) {
 	if x := extraOf(t, s, ann, "d"); x.ExternalID != "X1" || x.Revision != 1 || string(x.Values["ims"]) != "[1]" {
 		t.Errorf("%+v", x)
 	}
-	edit := store.Intent{Kind: store.IntentEdit, Directory: "corp", Stable: "id-ann", Version: "7", Extras: &store.ExtraChange{Domain: "d", ExternalID: text("X2"), Values: values("ims", "null")}}
+	edit := store.Intent{Kind: store.IntentEdit, Directory: "corp", Stable: "id-ann", Version: "7", Extras: &store.ExtraChange{Domain: "d", ExternalID: new("X2"), Values: values("ims", "null")}}
 	first, err := begin(t, s, edit)
 	must(t, err)
 	second, err := begin(t, s, edit) // of the same entry
@@ -207,7 +206,7 @@ func extrasRace(t *testing.T, b Backend) {
 		s := processes[i%2]
 		stable := fmt.Sprintf("id-%d", i)
 		id, err := begin(t, s, store.Intent{
-			Kind: store.IntentEdit, Directory: "corp", Stable: stable, Extras: &store.ExtraChange{Domain: "d", ExternalID: text("X")},
+			Kind: store.IntentEdit, Directory: "corp", Stable: stable, Extras: &store.ExtraChange{Domain: "d", ExternalID: new("X")},
 		})
 		if errors.Is(err, store.ErrConflict) {
 			return nil
@@ -235,7 +234,7 @@ func extrasOrphans(t *testing.T, b Backend) {
 	s := b.Fresh(t).Open(t, func(o *store.Options) { o.Clock = clock.Now })
 	for i := range 3 {
 		x := store.ExtraSubject{Kind: store.KindPerson, Directory: "corp", Stable: fmt.Sprintf("id-%d", i)}
-		_, err := s.ChangeExtras(t.Context(), x, store.ExtraChange{Domain: "d", ExternalID: text(x.Stable)})
+		_, err := s.ChangeExtras(t.Context(), x, store.ExtraChange{Domain: "d", ExternalID: new(x.Stable)})
 		must(t, err)
 	}
 	list, err := s.ExtraSubjects(t.Context(), store.ExtraSubject{}, 2)
@@ -248,12 +247,7 @@ func extrasOrphans(t *testing.T, b Backend) {
 	sweep := func(want int, here ...string) {
 		t.Helper()
 		n, err := s.MissExtras(t.Context(), list, func(x store.ExtraSubject) bool {
-			for _, id := range here {
-				if x.Stable == id {
-					return true
-				}
-			}
-			return false
+			return slices.Contains(here, x.Stable)
 		}, time.Hour)
 		if err != nil || n != want {
 			t.Errorf("%d went, %v", n, err)

@@ -109,11 +109,11 @@ func slugs(t *testing.T, s, other *store.Store, abroad *heard) {
 	must(t, s.GiveSlugs(ctx, []store.Slug{{GID: gids[0], Slug: "renamed"}, {GID: gids[3], Slug: "lab"}}, reserved))
 	have, err := other.Slugs(ctx, append(gids, 4711))
 	must(t, err)
-	got := ""
+	var text strings.Builder
 	for _, gid := range gids {
-		got += fmt.Sprint(have[gid].Slug, " ", have[gid].Icon, " ", have[gid].StartPage, "; ")
+		fmt.Fprint(&text, have[gid].Slug, " ", have[gid].Icon, " ", have[gid].StartPage, "; ")
 	}
-	if got != "lab 1 overview; lab-2 1 overview; users-2 1 overview; lab-3 1 overview; " {
+	if got := text.String(); got != "lab 1 overview; lab-2 1 overview; users-2 1 overview; lab-3 1 overview; " {
 		t.Error(got)
 	}
 	gid, err := s.GroupBySlug(ctx, "lab-2")
