@@ -10,7 +10,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -212,7 +212,15 @@ func (s *SMTPServer) Delivered(t testing.TB) []*mail.Message {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sort.Strings(names)
+	arrival := make(map[string]time.Time, len(names)) // the names do not sort: their microseconds have no leading zeros
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		arrival[name] = info.ModTime()
+	}
+	slices.SortFunc(names, func(a, b string) int { return arrival[a].Compare(arrival[b]) })
 	var list []*mail.Message
 	for _, name := range names {
 		data, err := os.ReadFile(name)

@@ -37,6 +37,8 @@ type people struct {
 	refusal   *directory.PasswordError
 }
 
+func (*people) SpendMiss(context.Context, string) {} // memory answers alike for everybody
+
 func (p *people) entry(login string) *directory.Entry {
 	return &directory.Entry{
 		ID: directory.ID{Directory: "d", Stable: login}, Kind: directory.KindPerson, Login: login, Name: login,
