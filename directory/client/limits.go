@@ -12,6 +12,9 @@ const (
 // are variables of the decoder's package, so main calls this once, before any
 // connection.
 func LimitDecoder() {
+	if ber.MaxPacketLengthBytes == maxPacketBytes && ber.MaxNestingDepth == maxNesting {
+		return // connections may be reading by now
+	}
 	ber.MaxPacketLengthBytes = maxPacketBytes
 	ber.MaxNestingDepth = maxNesting
 }
