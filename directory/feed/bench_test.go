@@ -16,7 +16,7 @@ import (
 
 // peopleVariable sets the size of the directory of BenchmarkFirstRead:
 //
-//	FEED_PEOPLE=100000 go test ./directory/feed -run xxx -bench FirstRead -benchtime 3x
+//	FEED_PEOPLE=100000 go test ./directory/feed -run '^$' -bench FirstRead -benchtime 3x
 const peopleVariable = "FEED_PEOPLE"
 
 // BenchmarkFirstRead compares the first full read into an empty mirror with the
