@@ -144,12 +144,29 @@ func TestInvitationDeath(t *testing.T) {
 			n.mended(t)
 			n.comesIn(t, "grace")
 		})
+		t.Run("sign-up, "+step, func(t *testing.T) {
+			n := newInn(t, "")
+			signUp := SignUp{Username: "grace", Password: chosenPassword, GivenName: "Grace", FamilyName: "Hopper", Mail: "grace@example.net"}
+			break_(n)
+			dies(func() { _, _ = n.MakeAccount(context.Background(), signUp, testClient()) })
+			n.writes.before, n.writes.after, n.passwords.before, n.passwords.after = nil, nil, nil, nil
+			n.mended(t)
+			signUp.Resume = true
+			if _, err := n.other.MakeAccount(t.Context(), signUp, testClient()); err != nil {
+				t.Fatal(err)
+			}
+			if count, unknown := n.graces(); count != 1 || unknown {
+				t.Errorf("%d people, password unknown %v", count, unknown)
+			}
+		})
 	}
 	t.Run("before the invitation ends", func(t *testing.T) {
 		n := newInn(t, "")
 		i, err := n.store.TakeInvitation(t.Context(), n.token, acceptLease)
 		must(t, err)
-		_, err = n.makePerson(t.Context(), i, Acceptance{Username: "grace", Password: chosenPassword}, admin)
+		_, err = n.admit(t.Context(), SignUp{
+			Username: "grace", Password: chosenPassword, GivenName: i.GivenName, FamilyName: i.FamilyName, Mail: i.MailShown,
+		}, i.ID, admin)
 		must(t, err)
 		n.mended(t)
 		n.comesIn(t, "grace")

@@ -65,7 +65,7 @@ func (a *Adapter) Invitation(ctx context.Context, token string) (*OpenInvitation
 }
 
 func (a *Adapter) openInvitation(ctx context.Context, i store.Invitation) (*OpenInvitation, error) {
-	o := &OpenInvitation{GivenName: i.GivenName, FamilyName: i.FamilyName, Mail: i.MailShown, Expires: i.Expires, Waits: !a.canMakePeople()}
+	o := &OpenInvitation{GivenName: i.GivenName, FamilyName: i.FamilyName, Mail: i.MailShown, Expires: i.Expires, Waits: !a.CanSignUp(a.cfg.Users.Directory)}
 	people, err := a.byMail(ctx, i.Mail)
 	o.Link = len(people) > 0
 	return o, fromDirectory(err, "invitation")
@@ -148,7 +148,7 @@ func (a *Adapter) accept(ctx context.Context, i store.Invitation, in Acceptance,
 	if err := checkUsername(in.Username); err != nil {
 		return nil, err
 	}
-	if !a.canMakePeople() {
+	if !a.CanSignUp(a.cfg.Users.Directory) {
 		err := a.store.WaitInvitation(ctx, i.ID, directory.FoldName(in.Username), in.TimeZone,
 			record(EventUserEdited, i.ID, "", client, "invitation accepted, waits for an administrator"))
 		return &Accepted{Username: directory.FoldName(in.Username), Waits: true}, fromStore(err, "invitation")
@@ -159,7 +159,14 @@ func (a *Adapter) accept(ctx context.Context, i store.Invitation, in Acceptance,
 	case exists:
 		return nil, &Error{Kind: Conflict, Field: "username"}
 	}
-	entry, err := a.makePerson(ctx, i, in, By{Client: client, Actor: fmt.Sprintf("invitation %d", i.ID)})
+	chosen := SignUp{
+		Directory: a.cfg.Users.Directory, Username: directory.FoldName(in.Username), Password: in.Password,
+		GivenName: i.GivenName, FamilyName: i.FamilyName, Mail: i.MailShown,
+	}
+	if err := a.checkChosen(chosen); err != nil {
+		return nil, err
+	}
+	entry, err := a.admit(ctx, chosen, i.ID, By{Client: client, Actor: fmt.Sprintf("invitation %d", i.ID)})
 	if err != nil {
 		return nil, err
 	}

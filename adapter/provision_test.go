@@ -56,6 +56,9 @@ func (w *testWrites) Modify(_ context.Context, id directory.ID, c directory.Chan
 		if c.Disabled != nil {
 			w.states[e.Login] = directory.AccountState{Disabled: *c.Disabled}
 		}
+		if c.Password != nil {
+			w.chosen[e.Login] = *c.Password
+		}
 	})
 	return e, w.step(w.after, "modify")
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"portico/adapter/store"
 	"portico/directory"
 )
 
@@ -60,7 +61,7 @@ func (a *Adapter) MakeAccount(ctx context.Context, n SignUp, client Client) (*Pe
 			return nil, invalid(field, "a name has 1 to 128 characters")
 		}
 	}
-	if err := a.checkNewPassword(&Person{Username: n.Username, Mail: []string{n.Mail}}, "\x00", n.Password); err != nil {
+	if err := a.checkChosen(n); err != nil {
 		return nil, err
 	}
 	owners, err := a.byMail(ctx, n.Mail)
@@ -79,37 +80,71 @@ func (a *Adapter) MakeAccount(ctx context.Context, n SignUp, client Client) (*Pe
 	case exists:
 		return nil, &Error{Kind: Conflict, Field: "username"}
 	}
-	first := a.firstPassword(n.Password)
-	person, err := a.CreatePerson(ctx, NewPerson{
-		Directory: n.Directory, Username: n.Username, Password: first,
-		Attributes: map[string][]string{
+	made, err := a.admit(ctx, n, 0, By{Client: client, Actor: n.Username})
+	if err != nil {
+		return nil, err
+	}
+	return a.personOf(ctx, made)
+}
+
+// checkChosen refuses a password that is too weak for the person who is to have it.
+func (a *Adapter) checkChosen(n SignUp) error {
+	const none = "\x00" // there is no old one
+	return a.checkNewPassword(&Person{Username: n.Username, Mail: []string{n.Mail}}, none, n.Password)
+}
+
+// admit makes a person who chose name and password himself. Afterwards there is an
+// entry with the chosen password, or none: one that has the first password still is
+// taken away, by Mend after a crash. uid is the number that is kept for the person,
+// 0 for a new one.
+func (a *Adapter) admit(ctx context.Context, n SignUp, uid int64, by By) (*directory.Entry, error) {
+	dir, draft, err := a.draftPerson(ctx, NewPerson{
+		Directory: n.Directory, Username: n.Username, Password: n.Password,
+		Attributes: directory.Attributes{
 			directory.AttrGivenName: {n.GivenName}, directory.AttrFamilyName: {n.FamilyName},
 			directory.AttrName: {n.GivenName + " " + n.FamilyName}, directory.AttrMail: {n.Mail},
 		},
-	}, By{Client: client, Actor: n.Username})
+	})
 	if err != nil {
 		return nil, err
 	}
-	entry, err := a.entry(ctx, ByID(person.ID))
+	act := a.newAct(store.IntentAdmit, by)
+	act.intent.Directory, act.intent.Name = dir, a.writes.LoginIn(dir, n.Username)
+	var made *directory.Entry
+	err = act.run(ctx, func(ctx context.Context) (store.Aftermath, []store.Record, error) {
+		if a.passwords != nil {
+			draft.Password = a.store.FirstPassword(act.intent.ID)
+		}
+		if made, err = a.writes.Create(ctx, dir, draft); err != nil {
+			return 0, nil, err
+		}
+		if err := a.setChosen(ctx, made, draft.Password, n.Password); err != nil {
+			return 0, nil, err
+		}
+		if uid == 0 {
+			uids, err := a.numbersOf(ctx, personNumber, []*directory.Entry{made})
+			if err != nil {
+				return 0, nil, err
+			}
+			uid = uids[0]
+		}
+		text := "user " + made.Login + " added to " + dir + " by invitation"
+		return store.LeaveAlone, []store.Record{record(EventUserAdded, uid, by.Actor, by.Client, text)}, nil
+	})
 	if err != nil {
-		return nil, err
+		return nil, a.fromWrite(ctx, err, directory.AttrUsername)
 	}
-	return person, a.setChosen(ctx, entry, first, n.Password)
-}
-
-// firstPassword is what an account begins with: see setChosen.
-func (a *Adapter) firstPassword(chosen string) string {
-	if a.passwords == nil {
-		return chosen
-	}
-	return rand.Text() + "-a1"
+	return made, nil
 }
 
 // resumeAccount ends a sign-up that was cut short: the password may be any.
 func (a *Adapter) resumeAccount(ctx context.Context, entry *directory.Entry, n SignUp, client Client) (*Person, error) {
-	first := a.firstPassword(n.Password)
+	first := n.Password
+	if a.passwords != nil {
+		first = rand.Text() + "-a1"
+	}
 	person, err := a.ChangePerson(ctx, ByID(entry.ID), PersonChange{Password: &first}, By{Client: client, Actor: n.Username})
-	if err != nil || first == n.Password {
+	if err != nil || a.passwords == nil {
 		return person, err
 	}
 	return person, a.setChosen(ctx, entry, first, n.Password)

@@ -10,55 +10,6 @@ import (
 	"portico/directory"
 )
 
-// canMakePeople tells whether people can be made in the directory.
-func (a *Adapter) canMakePeople() bool {
-	if a.writes == nil {
-		return false
-	}
-	_, err := a.writes.Writable(a.cfg.Users.Directory)
-	return err == nil
-}
-
-// makePerson makes the person of an invitation, with what he chose. The address is
-// the invitation's. Afterwards there is an entry with the chosen password, or none:
-// one that has the first password still is taken away, by Mend after a crash.
-func (a *Adapter) makePerson(ctx context.Context, i store.Invitation, in Acceptance, by By) (*directory.Entry, error) {
-	name := directory.FoldName(in.Username)
-	if err := a.checkNewPassword(&Person{Username: name, Mail: []string{i.MailShown}}, "\x00", in.Password); err != nil { // there is no old one
-		return nil, err
-	}
-	dir, draft, err := a.draftPerson(ctx, NewPerson{
-		Directory: a.cfg.Users.Directory, Username: name, Password: in.Password,
-		Attributes: directory.Attributes{
-			directory.AttrGivenName: {i.GivenName}, directory.AttrFamilyName: {i.FamilyName},
-			directory.AttrName: {i.GivenName + " " + i.FamilyName}, directory.AttrMail: {i.MailShown},
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	act := a.newAct(store.IntentAdmit, by)
-	act.intent.Directory, act.intent.Name = dir, a.writes.LoginIn(dir, name)
-	var made *directory.Entry
-	err = act.run(ctx, func(ctx context.Context) (store.Aftermath, []store.Record, error) {
-		if a.passwords != nil {
-			draft.Password = a.store.FirstPassword(act.intent.ID)
-		}
-		if made, err = a.writes.Create(ctx, dir, draft); err != nil {
-			return 0, nil, err
-		}
-		if err := a.setChosen(ctx, made, draft.Password, in.Password); err != nil {
-			return 0, nil, err
-		}
-		text := "user " + made.Login + " added to " + dir + " by invitation"
-		return store.LeaveAlone, []store.Record{record(EventUserAdded, i.ID, by.Actor, by.Client, text)}, nil
-	})
-	if err != nil {
-		return nil, a.fromWrite(ctx, err, directory.AttrUsername)
-	}
-	return made, nil
-}
-
 // setChosen has the new person change the first password to the chosen one.
 // Servers demand another change of a password that somebody else has set, and only
 // for people do they check it by their rules. Where it is refused, the entry is
